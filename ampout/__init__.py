@@ -1,0 +1,1 @@
+"""Ampout: outreach through its users' own SMTP accounts, with proof."""

@@ -1,0 +1,1 @@
+"""Accounts, operators' settings of them, and API keys."""

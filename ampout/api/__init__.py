@@ -1,0 +1,1 @@
+"""The REST edges and the admin: parse, call one service, answer."""

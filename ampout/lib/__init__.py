@@ -1,0 +1,1 @@
+"""A small kernel that knows nobody: clock, addresses, crypto, DNS, the outbound door."""

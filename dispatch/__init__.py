@@ -1,0 +1,1 @@
+"""Sends, and draws the consequences of what the servers answered."""
