@@ -1,0 +1,1 @@
+"""Logins to the users' SMTP and IMAP servers."""

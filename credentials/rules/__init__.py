@@ -1,0 +1,1 @@
+"""Pure decisions about credentials and the words of SMTP."""

@@ -1,0 +1,1 @@
+"""Pure decisions about sending: when, through whom, and what an answer means."""

@@ -1,0 +1,1 @@
+"""Transactions of sending: plan, claim, wire, settle, reconcile."""
