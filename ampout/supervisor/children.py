@@ -1,0 +1,128 @@
+"""Starting programs that cannot outlive us, and finding what a program has started itself.
+
+Linux sends a child its parent-death signal even when the parent ended by `kill -9`. The signal is bound to the thread that
+started the child, so programs are started from the main thread only.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Protocol
+
+Pause = Callable[[float], None]
+"""Waits for so many seconds; may raise to give up waiting."""
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Identity(Protocol):
+    """Who a child is to be. `enter` runs in the child, before the program."""
+
+    def enter(self) -> None:
+        """Become this user; raises OSError where that is not possible."""
+
+
+class Ourselves:
+    """The user who started the supervisor."""
+
+    def enter(self) -> None:
+        """Nothing changes."""
+
+
+def spawn(
+    argv: Sequence[str | Path],
+    *,
+    output: int | IO[bytes],
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    identity: Identity | None = None,
+    death_signal: signal.Signals = signal.SIGKILL,
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own; it gets `death_signal` when the calling thread ends, however it ends."""
+    parent = os.getpid()
+
+    def prepare() -> None:
+        if identity is not None:
+            identity.enter()
+        # A shell starts background jobs with SIGINT ignored, and that would be inherited.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # Last: a change of user clears it.
+        die_with_parent(death_signal, parent)
+
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        cwd=folder,
+        start_new_session=True,
+        preexec_fn=prepare,  # noqa: PLW1509  # the supervisor has one thread
+    )
+
+
+def die_with_parent(death_signal: signal.Signals, parent: int) -> None:
+    """Have the kernel send this process `death_signal` when its parent ends (Linux; elsewhere nothing happens)."""
+    if sys.platform != "linux":
+        return
+    _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    if os.getppid() != parent:  # it ended before we asked
+        os._exit(1)
+
+
+def end(child: subprocess.Popen[bytes], stop_signal: signal.Signals, seconds: float) -> bool:
+    """Ask a child to stop, then kill it with all it started; whether it stopped by itself in time."""
+    family = descendants(child.pid)
+    with contextlib.suppress(ProcessLookupError):
+        child.send_signal(stop_signal)
+    try:
+        child.wait(seconds)
+        clean = True
+    except subprocess.TimeoutExpired:
+        clean = False
+        child.kill()
+        child.wait()
+    kill_family(child.pid, family)
+    return clean
+
+
+def kill_family(leader: int, family: Sequence[int]) -> None:
+    """Kill what an ended program left behind: its process group, and those of `family` that still run."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    for pid in family:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while any(is_running(pid) for pid in family) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def descendants(pid: int) -> list[int]:
+    """The process ids of all children, grandchildren … of a process (Linux; elsewhere an empty list)."""
+    children: list[int] = []
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # the process ended meanwhile
+            children += [int(word) for word in listing.read_text().split()]
+    return children + [below for child in children for below in descendants(child)]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this id runs; one that has ended but was not yet collected does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return sys.platform != "linux"
