@@ -1,0 +1,52 @@
+"""Accounts (the tenants) and their API keys."""
+
+import uuid
+
+from django.db import models
+
+from ampout.accounts.rules.keys import ClientKind
+from ampout.accounts.scoping import AccountOwned
+from ampout.lib import clock
+
+
+class Account(models.Model):
+    """A tenant. Everything else belongs to exactly one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(max_length=320)
+    name = models.CharField(max_length=200)
+    sender_name = models.CharField(max_length=200, blank=True, help_text="Who writes: shown in every message's footer.")
+    postal_address = models.CharField(max_length=500, blank=True, help_text="Required by law in most countries.")
+    suspended_at = models.DateTimeField(null=True, blank=True, help_text="Stops every key and every send.")
+    suspension_reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=clock.utc_now, editable=False)
+
+    class Meta:
+        ordering = ("-created_at", "id")
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+
+class ApiKey(AccountOwned):
+    """A bearer key. Only its SHA-256 is stored; `prefix` is what people recognise it by."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    label = models.CharField(max_length=200, blank=True)
+    client_kind = models.CharField(
+        max_length=16,
+        choices=[(kind.value, kind.value) for kind in ClientKind],
+        default=ClientKind.DIRECT.value,
+    )
+    prefix = models.CharField(max_length=12, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the key, in hex.")
+    created_at = models.DateTimeField(default=clock.utc_now, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the minute.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(AccountOwned.Meta):
+        ordering = ("-created_at", "id")
+        indexes = (models.Index(fields=["account", "-created_at", "id"], name="api_key_by_account"),)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… {self.label}".strip()

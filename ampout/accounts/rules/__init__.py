@@ -1,0 +1,1 @@
+"""Pure rules about accounts and keys."""

@@ -1,0 +1,43 @@
+"""Celery's configuration and the whole beat table, one sentence an entry.
+
+Every entry expires before its next tick, so that a broker that was away never delivers a pile of old ticks.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+
+
+def _entry(task: str, every_seconds: float, **options: Any) -> dict[str, Any]:
+    return {
+        "task": task,
+        "schedule": timedelta(seconds=every_seconds),
+        "options": {"expires": every_seconds * 2, **options},
+    }
+
+
+class CeleryConfiguration:
+    """What Celery reads; the names are its own."""
+
+    broker_url = settings.CELERY_BROKER_URL
+    broker_connection_retry_on_startup = True
+    broker_transport_options = {"visibility_timeout": 3_600}
+    result_backend = None
+    task_ignore_result = True
+    task_serializer = "json"
+    accept_content = ("json",)
+    timezone = "UTC"
+    worker_prefetch_multiplier = 1
+    worker_hijack_root_logger = False
+    # An early acknowledgement loses a tick at most, and the next one comes within seconds.
+    task_acks_late = False
+    worker_cancel_long_running_tasks_on_connection_loss = False
+    beat_schedule = {
+        # Gives slots to what is due.
+        "plan": _entry("dispatch.tasks.plan", settings.PLAN_EVERY_SECONDS),
+        # Starts the deliver loop in a worker process that has none.
+        "deliver": _entry("dispatch.tasks.deliver", settings.PLAN_EVERY_SECONDS),
+        # Heals what a dead worker held.
+        "reconcile": _entry("dispatch.tasks.reconcile", settings.RECONCILE_EVERY_SECONDS),
+    }

@@ -1,0 +1,18 @@
+"""Every route of the web process."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from ampout import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("admin/", admin.site.urls),
+    path("", include("dispatch.urls")),
+    path("", include("ampout.api.urls")),
+]
+
+handler404 = "ampout.api.errors.page_not_found"
+handler500 = "ampout.api.errors.server_error"
+handler400 = "ampout.api.errors.bad_request"
+handler403 = "ampout.api.errors.permission_denied"

@@ -1,0 +1,89 @@
+"""Claiming: due messages of many credentials, for one deliver loop.
+
+A lane (one credential) is held by one loop at a time, so that its gap is kept by whoever sends. The claimed rows carry
+the loop's id and a fence that grows with each claim: a loop that lost its lease moves nothing any more.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import connection, transaction
+
+CLAIM_AHEAD = timedelta(seconds=30)
+
+_LIVE_WORKER = "SELECT 1 FROM dispatch_deliveryworker WHERE id = %s AND ended_at IS NULL FOR SHARE"
+
+_TAKE_LANES = """
+UPDATE dispatch_lane SET worker_id = %(worker)s
+WHERE credential_id IN (
+    SELECT lane.credential_id FROM dispatch_lane lane
+    WHERE lane.worker_id IS NULL
+      AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(until)s)
+      AND lane.credential_id IN (
+          SELECT message.credential_id FROM dispatch_message message
+          WHERE message.state IN ('planned', 'deferred') AND message.due_at <= %(until)s
+      )
+    ORDER BY lane.credential_id
+    LIMIT %(lanes)s
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+_CLAIM = """
+WITH due AS (
+    SELECT message.id FROM dispatch_message message
+    JOIN dispatch_lane lane ON lane.credential_id = message.credential_id AND lane.worker_id = %(worker)s
+    WHERE message.state IN ('planned', 'deferred') AND message.due_at <= %(until)s
+      AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(until)s)
+    ORDER BY message.due_at
+    LIMIT %(messages)s
+    FOR UPDATE OF message SKIP LOCKED
+)
+UPDATE dispatch_message message
+SET state = 'claimed', worker_id = %(worker)s, fence = message.fence + 1, reason = ''
+FROM due WHERE message.id = due.id
+RETURNING message.id, message.fence, message.credential_id, message.due_at, message.stream, message.gap_seconds,
+          message.usage_day, message.attempts, message.first_attempt_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One message in this loop's hands. `attempts` counts the transactions before this one."""
+
+    message_id: uuid.UUID
+    fence: int
+    credential_id: uuid.UUID
+    due_at: datetime
+    stream: str
+    gap_seconds: int
+    usage_day: date | None
+    attempts: int
+    first_attempt_at: datetime | None
+
+
+def claim_messages(worker_id: uuid.UUID, *, now: datetime, lanes: int, messages: int) -> list[Claim]:
+    """Claim up to `messages` that are due within 30 s, taking up to `lanes` free lanes for them.
+
+    Nothing is claimed by a loop whose lease was reaped.
+    """
+    facts = {"worker": worker_id, "until": now + CLAIM_AHEAD, "lanes": lanes, "messages": messages}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LIVE_WORKER, [worker_id])
+        if cursor.fetchone() is None:
+            return []
+        if lanes > 0:
+            cursor.execute(_TAKE_LANES, facts)
+        cursor.execute(_CLAIM, facts)
+        return [Claim(*row) for row in cursor.fetchall()]
+
+
+def release_lanes(worker_id: uuid.UUID, credential_ids: Sequence[uuid.UUID]) -> None:
+    """Let other loops serve these credentials; call it when none of their messages is in this loop's hands."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE dispatch_lane SET worker_id = NULL WHERE worker_id = %s AND credential_id = ANY(%s)",
+            [worker_id, list(credential_ids)],
+        )

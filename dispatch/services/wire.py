@@ -1,0 +1,101 @@
+"""The `wire` mark: the one commit between "safe to try again" and "a copy may exist" (design, laws 1 and 5).
+
+1. Lock what may be stopped for a while, in the order account, campaign, credential: shared, as many wires pass at once.
+   A pause, a disabling or a suspension updates these rows and so waits for us, or we see it.
+2. Lock the enrollments (or, for single messages, the address's suppression row) that are not stopped, ids in order.
+3. Mark the messages that are still ours and that all of this lets through.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+_ASKED = """
+SELECT message.id, message.stream, message.account_id, message.campaign_id, message.credential_id,
+       message.enrollment_id, message.recipient_digest
+FROM dispatch_message message
+JOIN unnest(%(ids)s::uuid[], %(fences)s::int[]) AS asked(id, fence) ON asked.id = message.id
+WHERE message.state = 'claimed' AND message.worker_id = %(worker)s AND message.fence = asked.fence
+"""
+_ACCOUNTS = "SELECT id FROM accounts_account WHERE id = ANY(%s) AND suspended_at IS NULL ORDER BY id FOR SHARE"
+_CAMPAIGNS = """
+SELECT id, status FROM campaigns_campaign WHERE id = ANY(%s) AND deleted_at IS NULL ORDER BY id FOR SHARE
+"""
+_CREDENTIALS = """
+SELECT id FROM credentials_smtpcredential
+WHERE id = ANY(%s) AND disabled_at IS NULL AND retired_at IS NULL ORDER BY id FOR SHARE
+"""
+_ENROLLMENTS = """
+SELECT id FROM campaigns_enrollment
+WHERE id = ANY(%s) AND stopped_at IS NULL ORDER BY id FOR NO KEY UPDATE
+"""
+_ADDRESSES = """
+SELECT account_id, digest FROM campaigns_suppression
+WHERE (account_id, digest) IN (SELECT * FROM unnest(%s::uuid[], %s::bytea[])) AND scope = ''
+ORDER BY id FOR NO KEY UPDATE
+"""
+_MARK = """
+UPDATE dispatch_message message
+SET state = 'wire', wire_at = %(now)s, first_attempt_at = COALESCE(first_attempt_at, %(now)s)
+WHERE message.id = ANY(%(ids)s) AND message.state = 'claimed' AND message.worker_id = %(worker)s
+  AND NOT EXISTS (
+      SELECT 1 FROM campaigns_suppression suppression
+      WHERE suppression.account_id = message.account_id AND suppression.scope <> ''
+        AND suppression.digest IN (message.recipient_digest, message.domain_digest)
+  )
+RETURNING message.id
+"""
+
+Row = tuple[uuid.UUID, str, uuid.UUID, uuid.UUID, uuid.UUID, uuid.UUID | None, bytes]
+
+
+def commit_wire(
+    worker_id: uuid.UUID, asked: Sequence[tuple[uuid.UUID, int]], *, now: datetime
+) -> set[uuid.UUID]:
+    """Mark the messages, given as (id, fence), that may leave now; returns the ids that were granted.
+
+    What is not granted was stopped, paused, released or taken over, and must not be sent.
+    """
+    facts = {"ids": [pair[0] for pair in asked], "fences": [pair[1] for pair in asked], "worker": worker_id}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_ASKED, facts)
+        granted = _let_through(cursor, cursor.fetchall())
+        cursor.execute(_MARK, {"ids": granted, "worker": worker_id, "now": now})
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _let_through(cursor: CursorWrapper, rows: list[Row]) -> list[uuid.UUID]:
+    accounts = _ids(cursor, _ACCOUNTS, {row[2] for row in rows})
+    cursor.execute(_CAMPAIGNS, [sorted({row[3] for row in rows})])
+    campaigns = dict(cursor.fetchall())
+    credentials = _ids(cursor, _CREDENTIALS, {row[4] for row in rows})
+    rows = [
+        row
+        for row in rows
+        if row[2] in accounts
+        and row[3] in campaigns
+        and (row[1] == "test" or campaigns[row[3]] == "active")
+        and row[4] in credentials
+    ]
+    enrollments = _ids(cursor, _ENROLLMENTS, {row[5] for row in rows if row[5] is not None})
+    addresses = _free_addresses(cursor, [row for row in rows if row[5] is None])
+    return [
+        row[0] for row in rows if (row[5] in enrollments if row[5] is not None else (row[2], bytes(row[6])) in addresses)
+    ]
+
+
+def _ids(cursor: CursorWrapper, query: str, ids: set[uuid.UUID]) -> set[uuid.UUID]:
+    if not ids:
+        return set()
+    cursor.execute(query, [sorted(ids)])
+    return {row[0] for row in cursor.fetchall()}
+
+
+def _free_addresses(cursor: CursorWrapper, rows: list[Row]) -> set[tuple[uuid.UUID, bytes]]:
+    if not rows:
+        return set()
+    cursor.execute(_ADDRESSES, [[row[2] for row in rows], [bytes(row[6]) for row in rows]])
+    return {(account, bytes(digest)) for account, digest in cursor.fetchall()}
