@@ -1,0 +1,1 @@
+"""Reads of contacts and campaigns."""

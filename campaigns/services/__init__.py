@@ -1,0 +1,1 @@
+"""Transactions on contacts and campaigns."""
