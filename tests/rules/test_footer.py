@@ -1,0 +1,174 @@
+"""The lawful footer: what the law asks for is visible in every template, once."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.rules.footer import UNSUBSCRIBE_TAG, with_footer
+from campaigns.rules.merge_tags import check_template, compile_template
+
+NAME = "Analytical Engines Ltd"
+ADDRESS = "12 Dorset Street\nLondon W1U 6QS"
+HTML_FOOTER = (
+    '<p style="font-size:12px;color:#666666">Analytical Engines Ltd<br>12 Dorset Street<br>London W1U 6QS<br>'
+    '<a href="{{unsubscribe_url}}">Unsubscribe</a></p>\n'
+)
+templates = st.text(alphabet="abc XYZ,.-\n<&>{}é", max_size=60)
+# An account's line is empty or has a word in it.
+lines = st.just("") | templates.filter(lambda line: any(map(str.isalpha, line)))
+
+
+def text_footer(body, name=NAME, address=ADDRESS):
+    return with_footer(None, body, name, address)[1]
+
+
+def html_footer(body, name=NAME, address=ADDRESS):
+    return with_footer(body, "", name, address)[0]
+
+
+def test_a_text_gets_all_three_below_a_signature_mark():
+    expected = "Hi\n\n-- \nAnalytical Engines Ltd\n12 Dorset Street\nLondon W1U 6QS\nUnsubscribe: {{unsubscribe_url}}\n"
+    assert text_footer("Hi\n\n") == expected
+
+
+def test_an_empty_text_is_only_a_footer():
+    assert text_footer("", "", "") == "-- \nUnsubscribe: {{unsubscribe_url}}\n"
+
+
+def test_html_gets_all_three_before_the_end_of_the_body():
+    assert html_footer("<body><p>Hi</p></body></html>") == f"<body><p>Hi</p>{HTML_FOOTER}</body></html>"
+
+
+def test_html_without_a_body_gets_them_at_the_end():
+    assert html_footer("<p>Hi</p>") == f"<p>Hi</p>{HTML_FOOTER}"
+
+
+@pytest.mark.parametrize("closing", ["</BODY>", "</Body >", "</body\n>"])
+def test_the_end_of_the_body_is_found_in_any_spelling(closing):
+    assert html_footer(f"Hi{closing}") == f"Hi{HTML_FOOTER}{closing}"
+
+
+def test_the_last_end_of_a_body_counts():
+    assert html_footer("<!-- </body> -->Hi</body>") == f"<!-- </body> -->Hi{HTML_FOOTER}</body>"
+
+
+def test_letters_that_grow_in_lower_case_do_not_shift_the_place():
+    assert html_footer("İİİ</body>") == f"İİİ{HTML_FOOTER}</body>"
+
+
+def test_no_html_stays_no_html():
+    assert with_footer(None, "Hi", NAME, ADDRESS)[0] is None
+
+
+@pytest.mark.parametrize("tag", ["{{unsubscribe_url}}", "{{ unsubscribe_url }}", "{{unsubscribe_url\n}}"])
+def test_a_template_with_its_own_link_gets_no_second_one(tag):
+    assert text_footer(f"Stop: {tag}").endswith("-- \nAnalytical Engines Ltd\n12 Dorset Street\nLondon W1U 6QS\n")
+    assert "Unsubscribe" not in html_footer(f'<a href="{tag}">stop</a>')
+
+
+def test_a_template_that_has_all_three_is_left_alone():
+    text = f"Hi\n{NAME}, 12 Dorset Street, London W1U 6QS\n{UNSUBSCRIBE_TAG}"
+    body = f"<p>{NAME}</p><p>12 Dorset Street<br>\nLondon W1U&nbsp;6QS</p><a href={UNSUBSCRIBE_TAG}>stop</a>"
+    assert with_footer(body, text, NAME, ADDRESS) == (body, text)
+
+
+def test_text_and_html_are_judged_each_by_itself():
+    body, text = with_footer(f"<p>{UNSUBSCRIBE_TAG}</p>", "Hi", NAME, ADDRESS)
+    assert body.count(UNSUBSCRIBE_TAG) == 1
+    assert text.count(UNSUBSCRIBE_TAG) == 1
+
+
+def test_a_link_in_a_comment_is_not_visible():
+    assert html_footer(f"<!-- {UNSUBSCRIBE_TAG} --><p>Hi</p>").count(UNSUBSCRIBE_TAG) == 2
+
+
+def test_a_link_behind_a_comment_that_never_ends_is_not_visible():
+    assert html_footer(f"<p>Hi</p><!-- {UNSUBSCRIBE_TAG}").count(UNSUBSCRIBE_TAG) == 2
+
+
+def test_a_link_after_a_comment_is_visible():
+    assert html_footer(f"<!-- a --><!-- b -->{UNSUBSCRIBE_TAG}").count(UNSUBSCRIBE_TAG) == 1
+
+
+def test_a_name_inside_another_word_is_not_visible():
+    assert "-- \nAda\n" in text_footer("Canada", name="Ada")
+
+
+def test_a_name_in_the_signature_is_visible():
+    assert "-- \n12 Dorset" in text_footer("Best, Ada", name="Ada")
+
+
+def test_an_address_in_attributes_is_not_visible():
+    assert html_footer(f'<p title="{ADDRESS}">Hi</p>').count("12 Dorset Street") == 2
+
+
+def test_the_account_s_own_tags_are_filled_in():
+    text = text_footer("From {{ sender_name }}, {{postal_address}}")
+    assert text.startswith(f"From {NAME}, {ADDRESS}\n\n-- \nUnsubscribe: ")
+
+
+def test_the_account_s_own_tags_are_escaped_in_html():
+    body = html_footer("<p>{{sender_name}}: {{postal_address}}</p>", name="A & B", address="x\n<y>")
+    assert body.startswith("<p>A &amp; B: x<br>&lt;y&gt;</p><p style=")
+    assert body.count("A &amp; B") == 1
+
+
+def test_name_and_address_are_escaped_in_html_alone():
+    body, text = with_footer("<p>Hi</p>", "Hi", '"A" & <B>', "x & y")
+    assert "&quot;A&quot; &amp; &lt;B&gt;<br>x &amp; y<br>" in body
+    assert '"A" & <B>\nx & y\n' in text
+
+
+def test_line_ends_of_any_kind_break_the_address():
+    assert "\na\nb\nc\n" in text_footer("Hi", address="a\r\nb \r  c\n")
+
+
+@pytest.mark.parametrize(("name", "address"), [("", ADDRESS), (NAME, ""), ("  ", "\n"), ("", "")])
+def test_what_the_account_has_not_filled_in_leaves_no_empty_line(name, address):
+    assert "\n\n" not in text_footer("Hi", name, address).removeprefix("Hi\n\n")
+    assert "<br><br>" not in html_footer("Hi", name, address)
+
+
+def test_an_address_cannot_bring_a_merge_tag():
+    body, text = with_footer("<p></p>", "", "{{email}}", "{{first_name}}")
+    for template in (body, text):
+        assert compile_template(template, html=False).names == {"unsubscribe_url"}
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<", "</body", "{{", "-->", "<!-- -->", " ", ",", "{{unsubscribe_url"])
+def test_the_time_is_linear_in_a_megabyte(piece):
+    body = piece * (1_000_000 // len(piece))
+    started = time.perf_counter()
+    with_footer(body, body, NAME, ADDRESS)
+    assert time.perf_counter() - started < 3.0
+
+
+def words_of(text):
+    return re.findall(r"\w+", text.casefold())
+
+
+@given(templates, templates, lines, lines)
+def test_every_template_ends_up_with_all_three(body_html, body_text, name, address):
+    body, text = with_footer(body_html, body_text, name, address)
+    for template in (body, text):
+        assert "unsubscribe_url" in compile_template(template, html=False).names
+    shown = " ".join(words_of(text))
+    assert " ".join(words_of(name)) in shown
+    assert " ".join(words_of(address)) in shown
+
+
+@given(templates, templates, lines, lines)
+def test_a_second_footer_adds_nothing(body_html, body_text, name, address):
+    once = with_footer(body_html, body_text, name, address)
+    assert with_footer(*once, name, address) == once
+
+
+@given(templates, lines, lines)
+def test_a_footer_makes_no_template_malformed(body, name, address):
+    completed, text = with_footer(body, body, name, address)
+    if not check_template(body):
+        assert check_template(completed) == []
+        assert check_template(text) == []
