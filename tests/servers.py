@@ -1,7 +1,7 @@
-"""A private PostgreSQL and Valkey for this test run, named in `addopts` because pytest-django reads the settings very early.
+"""A private PostgreSQL and Valkey for this test run, named in `addopts`: pytest-django reads the settings very early.
 
-Workers of pytest-xdist inherit the environment and so share the servers of their controller; pytest-django gives each its own
-database. A run that is killed takes its servers along; the next run removes its folder.
+Workers of pytest-xdist inherit the environment and so share the servers of their controller; pytest-django gives each
+its own database. A run that is killed takes its servers along; the next run removes its folder.
 """
 
 import contextlib
@@ -39,7 +39,8 @@ def start(config: pytest.Config) -> None:
     run = folder / "run"
     run.mkdir(mode=0o700)
     valkey = ValkeyServer(folder / "valkey", run, IN_MEMORY)
-    postgres = PostgresServer(folder / "postgres", run, {} if os.environ.get("AMPOUT_TEST_FSYNC") == "1" else WITHOUT_FSYNC)
+    durable = os.environ.get("AMPOUT_TEST_FSYNC") == "1"
+    postgres = PostgresServer(folder / "postgres", run, {} if durable else WITHOUT_FSYNC)
     config.add_cleanup(valkey.stop)
     config.add_cleanup(lambda: postgres.stop("immediate"))
     valkey.launch()

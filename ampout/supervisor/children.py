@@ -1,7 +1,7 @@
 """Starting programs that cannot outlive us, and finding what a program has started itself.
 
-Linux sends a child its parent-death signal even when the parent ended by `kill -9`. The signal is bound to the thread that
-started the child, so programs are started from the main thread only.
+Linux sends a child its parent-death signal even when the parent ended by `kill -9`. The signal is bound to the thread
+that started the child, so programs are started from the main thread only.
 """
 
 import contextlib

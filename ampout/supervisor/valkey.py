@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ampout.supervisor.children import Pause, end, spawn
-from ampout.supervisor.errors import StartRefused
+from ampout.supervisor.errors import StartError
 from ampout.supervisor.programs import find_valkey
 
 SOCKET = "valkey.sock"
@@ -21,7 +21,7 @@ _STARTUP_SECONDS = 60.0
 class ValkeyServer:
     """A server that can be started, stopped and killed again and again on the same data.
 
-    `data_dir` is made where missing, `run_dir` (an existing, short path) gets the socket, `options` are server settings.
+    `data_dir` is made where missing, `run_dir` (an existing, short path) gets the socket, `options` are its settings.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class ValkeyServer:
             self._process = spawn(arguments, output=log, folder=self.data_dir)
 
     def await_ready(self, pause: Pause = time.sleep) -> None:
-        """Return once it answers, which it does when its data is loaded; raises StartRefused with the reason where it does not."""
+        """Return once it answers, which it does when its data is loaded; raises StartError where it does not."""
         deadline = time.monotonic() + _STARTUP_SECONDS
         while not self._answers():
             if self.pid is None:
-                raise StartRefused(f"Valkey did not start; see {self.log_path}.")
+                raise StartError(f"Valkey did not start; see {self.log_path}.")
             if time.monotonic() > deadline:
                 self.stop()
-                raise StartRefused(f"Valkey was not ready within {_STARTUP_SECONDS:.0f} s; see {self.log_path}.")
+                raise StartError(f"Valkey was not ready within {_STARTUP_SECONDS:.0f} s; see {self.log_path}.")
             pause(0.01)
 
     def start(self, pause: Pause = time.sleep) -> None:
