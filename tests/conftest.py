@@ -1,0 +1,86 @@
+"""What every test may ask for."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from ampout.accounts.models import Account
+from tests import factories
+
+JSON = "application/json"
+
+
+class ApiClient:
+    """A client of the API with one bearer key. Answers are Django's, with `.json()`; every path starts with `/`."""
+
+    def __init__(self, account: Account | None, key: str | None) -> None:
+        self._client = Client()
+        self._account = account
+        self.key = key
+
+    @property
+    def account(self) -> Account:
+        """The account that the key belongs to."""
+        assert self._account is not None
+        return self._account
+
+    def get(self, path: str, **query: Any) -> Any:
+        """GET with a query string."""
+        return self._client.get(path, query, headers=self._headers({}))
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        """POST a body as JSON (bytes go as they are); `idempotency_key=` and the like become headers."""
+        return self.send("POST", path, body, **headers)
+
+    def patch(self, path: str, body: Any = None, **headers: str) -> Any:
+        """PATCH a body as JSON."""
+        return self.send("PATCH", path, body, **headers)
+
+    def delete(self, path: str, body: Any = None, **headers: str) -> Any:
+        """DELETE, with a body only when one is given."""
+        return self.send("DELETE", path, body, **headers)
+
+    def send(self, method: str, path: str, body: Any = None, *, content_type: str = JSON, **headers: str) -> Any:
+        """Any method, any content type."""
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        return self._client.generic(method, path, data, content_type=content_type, headers=self._headers(headers))
+
+    def upload(self, path: str, fields: dict[str, Any], **headers: str) -> Any:
+        """POST fields and files as multipart/form-data."""
+        return self._client.post(path, fields, headers=self._headers(headers))
+
+    def _headers(self, headers: dict[str, str]) -> dict[str, str]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return named if self.key is None else {"Authorization": f"Bearer {self.key}"} | named
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    """Alice, a tenant."""
+    return factories.make_account("Alice")
+
+
+@pytest.fixture
+def other_account(db: None) -> Account:
+    """Bob, another tenant, whose things Alice must never see."""
+    return factories.make_account("Bob")
+
+
+@pytest.fixture
+def api(account: Account) -> ApiClient:
+    """Alice's client."""
+    return ApiClient(account, factories.make_key(account).plaintext)
+
+
+@pytest.fixture
+def other_api(other_account: Account) -> ApiClient:
+    """Bob's client."""
+    return ApiClient(other_account, factories.make_key(other_account).plaintext)
+
+
+@pytest.fixture
+def anonymous(db: None) -> ApiClient:
+    """A client without a key."""
+    return ApiClient(None, None)
