@@ -149,6 +149,24 @@ async def check_target_async(
     return await asyncio.get_running_loop().run_in_executor(_executor(os.getpid()), check)
 
 
+def is_declared_insecure(target: CheckedTarget) -> bool:
+    """Whether the operator named this host, or a network that all its addresses lie in, in SMTP_INSECURE_HOSTS.
+
+    Only then may a login go out in the clear, and certificates stay unverified.
+    """
+    addresses = [ipaddress.ip_address(text) for text in target.addresses]
+    for declared in settings.SMTP_INSECURE_HOSTS:
+        if declared.lower() == target.host:
+            return True
+        try:
+            network = ipaddress.ip_network(declared)
+        except ValueError:
+            continue  # another host's name
+        if addresses and all(address in network for address in addresses):
+            return True
+    return False
+
+
 @functools.lru_cache(maxsize=1)
 def _executor(_process: int) -> ThreadPoolExecutor:
     """This process's threads; a forked child gets its own, since threads do not survive a fork."""

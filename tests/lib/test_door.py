@@ -198,6 +198,35 @@ def test_the_event_loop_gets_the_same_answers(dns_server: DnsServer) -> None:
     assert isinstance(bad, TargetRefused)
 
 
+@pytest.mark.parametrize(
+    ("declared", "is_insecure"),
+    [
+        ([], False),
+        (["Mail.Inside.test"], True),
+        (["inside.test"], False),
+        (["10.0.0.0/8"], False),
+        (["10.0.0.0/8", "fd00::/8"], False),
+        (["10.1.2.3"], False),
+        (["other.test", "0.0.0.0/0"], False),
+    ],
+)
+def test_a_host_is_insecure_only_by_name_or_with_all_its_addresses(
+    settings: Settings, declared: list[str], is_insecure: bool
+) -> None:
+    settings.SMTP_INSECURE_HOSTS = declared
+    target = CheckedTarget(host="mail.inside.test", port=25, addresses=("10.1.2.3", "fd00::1"))
+    assert door.is_declared_insecure(target) is is_insecure
+
+
+@pytest.mark.parametrize(
+    ("declared", "is_insecure"), [("10.0.0.0/8", True), ("10.1.2.3", True), ("10.9.0.0/16", False)]
+)
+def test_a_host_in_a_declared_network_is_insecure(settings: Settings, declared: str, is_insecure: bool) -> None:
+    settings.SMTP_INSECURE_HOSTS = [declared]
+    target = CheckedTarget(host="mail.inside.test", port=25, addresses=("10.1.2.3",))
+    assert door.is_declared_insecure(target) is is_insecure
+
+
 @given(st.sampled_from(door.REFUSED_NETWORKS).flatmap(lambda network: st.ip_addresses(network=network)))
 def test_every_address_of_a_listed_network_is_refused(address: door.IpAddress) -> None:
     assert refusal(str(address)).reason is RefusalReason.PRIVATE_ADDRESS
