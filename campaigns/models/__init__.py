@@ -3,6 +3,7 @@
 from campaigns.models.campaign import Batch, Campaign, CampaignCredential, Outreach, SequenceStep
 from campaigns.models.contact import Contact, ContactImport, Suppression
 from campaigns.models.enrollment import Enrollment
+from campaigns.models.skip_count import SkipCount
 
 __all__ = [
     "Batch",
@@ -13,5 +14,6 @@ __all__ = [
     "Enrollment",
     "Outreach",
     "SequenceStep",
+    "SkipCount",
     "Suppression",
 ]
