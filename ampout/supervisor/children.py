@@ -11,14 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
 Pause = Callable[[float], None]
 """Waits for so many seconds; may raise to give up waiting."""
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -77,20 +77,27 @@ def die_with_parent(death_signal: signal.Signals, parent: int) -> None:
         os._exit(1)
 
 
-def end(child: subprocess.Popen[bytes], stop_signal: signal.Signals, seconds: float) -> bool:
-    """Ask a child to stop, then kill it with all it started; whether it stopped by itself in time."""
+def end(child: subprocess.Popen[bytes], stop_signal: signal.Signals, seconds: float) -> None:
+    """Ask a child to stop, and wait for it as `finish` does."""
+    family = ask(child, stop_signal)
+    finish(child, family, seconds)
+
+
+def ask(child: subprocess.Popen[bytes], stop_signal: signal.Signals) -> list[int]:
+    """Send a child the signal that stops it; returns its family, which can't be found once it has ended."""
     family = descendants(child.pid)
-    with contextlib.suppress(ProcessLookupError):
-        child.send_signal(stop_signal)
+    child.send_signal(stop_signal)
+    return family
+
+
+def finish(child: subprocess.Popen[bytes], family: Sequence[int], seconds: float) -> None:
+    """Wait for a child that was asked to stop; after so many seconds kill it, and in any case what it left behind."""
     try:
         child.wait(seconds)
-        clean = True
     except subprocess.TimeoutExpired:
-        clean = False
         child.kill()
         child.wait()
     kill_family(child.pid, family)
-    return clean
 
 
 def kill_family(leader: int, family: Sequence[int]) -> None:
@@ -105,13 +112,33 @@ def kill_family(leader: int, family: Sequence[int]) -> None:
         time.sleep(0.01)
 
 
+def adopt_orphans() -> None:
+    """Become the parent of whatever our children leave behind, so that it can be found (Linux)."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def kill_orphans(known: Collection[int]) -> None:
+    """Kill and collect all children of ours that are not `known`."""
+    for pid in set(_children(os.getpid())) - set(known):
+        for orphan in [pid, *descendants(pid)]:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(orphan, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
 def descendants(pid: int) -> list[int]:
     """The process ids of all children, grandchildren … of a process (Linux; elsewhere an empty list)."""
-    children: list[int] = []
+    return [below for child in _children(pid) for below in (child, *descendants(child))]
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
     for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):  # the process ended meanwhile
-            children += [int(word) for word in listing.read_text().split()]
-    return children + [below for child in children for below in descendants(child)]
+            found += [int(word) for word in listing.read_text().split()]
+    return found
 
 
 def is_running(pid: int) -> bool:

@@ -45,6 +45,8 @@ class PostgresServer:
         self.log_path = log_path or data_dir.with_name(f"{data_dir.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
 
+    name = "PostgreSQL"
+
     @property
     def url(self) -> str:
         """What DATABASE_URL has to be."""
@@ -134,8 +136,7 @@ class PostgresServer:
                 rmtree(folder, ignore_errors=True)
                 folder.mkdir(mode=0o700, parents=True)
             _hand_over(folder, owner)
-            _hand_over(self.run_dir, owner)
-            complaint = _probe(programs, folder, who)
+            complaint = _probe(programs, [folder, self.run_dir], who)
             if complaint == "" and fresh:
                 complaint = self._initialise(programs, folder, who)
             if complaint == "":
@@ -175,10 +176,10 @@ class PostgresServer:
         return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
-def _probe(programs: PostgresPrograms, folder: Path, who: Identity) -> str:
-    """Whether this identity reaches the programs and may write the folder; a complaint, or an empty string."""
-    script = 'cd "$1" && : > .probe && rm .probe && exec "$2" --version'
-    return _run(["/bin/sh", "-c", script, "probe", folder, programs.folder / "initdb"], who)
+def _probe(programs: PostgresPrograms, folders: list[Path], who: Identity) -> str:
+    """Whether this identity reaches the programs and may write the folders; a complaint, or an empty string."""
+    script = 'for folder; do : > "$folder/.probe" && rm "$folder/.probe" || exit 1; done; exec "$0" --version'
+    return _run(["/bin/sh", "-c", script, programs.folder / "initdb", *folders], who)
 
 
 def _run(arguments: list[str | Path], who: Identity, text: str = "") -> str:

@@ -38,6 +38,8 @@ class ValkeyServer:
         self.log_path = log_path or data_dir.with_name(f"{data_dir.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
 
+    name = "Valkey"
+
     @property
     def url(self) -> str:
         """What CELERY_BROKER_URL has to be."""

@@ -1,0 +1,79 @@
+"""The environment of the programs: what the supervisor knows, under what the operator has set."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import dns.exception
+import dns.resolver
+
+from ampout.supervisor.keys import Keys, write_privately
+from ampout.supervisor.ports import HOST, SandboxPorts
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+DEFAULT_DATA = PROJECT / ".data"
+
+SCALED_FOR_SANDBOX = {
+    "RETRY_FIRST_SECONDS": "10",
+    "RETRY_CEILING_SECONDS": "60",
+    "RETRY_GIVE_UP_SECONDS": "900",
+    "UNKNOWN_GRACE_SECONDS": "120",
+}
+"""Times that are hours and days in the real world, made short enough to watch."""
+
+
+def base_settings(keys: Keys, web_port: int, database_url: str, broker_url: str) -> dict[str, str]:
+    """The settings of every installation that `make run` starts."""
+    return {
+        "DATABASE_URL": database_url,
+        "CELERY_BROKER_URL": broker_url,
+        "SECRET_KEY": keys.secret_key,
+        "FIELD_KEYS": keys.field_keys,
+        "DIGEST_KEY": keys.digest_key,
+        "PUBLIC_URL": f"http://{HOST}:{web_port}",
+        "ALLOWED_HOSTS": f"localhost,{HOST}",
+        "ALLOW_SIGNUP": "1",
+    }
+
+
+def sandbox_settings(given: Mapping[str, str], ports: SandboxPorts, authority: Path) -> dict[str, str]:
+    """What lets the pretend internet be reached beside the real one; lists in `given` are added to, not replaced."""
+    networks = [given.get("ALLOW_PRIVATE_NETWORKS", ""), "127.0.0.0/8"]
+    # The sandbox refuses to answer for real domains, and the next server in the list is asked.
+    servers = [f"{HOST}:{ports.dns}", given.get("DNS_SERVERS") or ",".join(_system_dns_servers())]
+    return {
+        "SMTP_CA_FILE": str(authority),
+        **SCALED_FOR_SANDBOX,
+        **{name: value for name, value in given.items() if name in {"SMTP_CA_FILE", *SCALED_FOR_SANDBOX}},
+        "ALLOW_PRIVATE_NETWORKS": ",".join(filter(None, networks)),
+        "DNS_SERVERS": ",".join(filter(None, servers)),
+    }
+
+
+def keep_environment(path: Path, settings: Mapping[str, str]) -> None:
+    """Write the settings where `manage.py` finds them, readable by nobody else."""
+    write_privately(path, json.dumps(dict(settings), indent=1))
+
+
+def adopt_environment() -> None:
+    """Give a `manage.py` started by hand the settings of the installation in the data folder.
+
+    Nothing happens where DATABASE_URL is set, or where `make run` has not been used; what is set already stays.
+    """
+    path = Path(os.environ.get("AMPOUT_DATA") or DEFAULT_DATA) / "environment.json"
+    if "DATABASE_URL" in os.environ or not path.is_file():
+        return
+    for name, value in json.loads(path.read_text()).items():
+        os.environ.setdefault(name, value)
+
+
+def _system_dns_servers() -> list[str]:
+    try:
+        return [f"[{server}]:53" if ":" in str(server) else f"{server}:53" for server in _resolver().nameservers]
+    except dns.exception.DNSException:
+        return []
+
+
+def _resolver() -> dns.resolver.Resolver:
+    return dns.resolver.Resolver()
