@@ -141,11 +141,6 @@ class SmtpConnection:
 
     # -- Commands and replies
 
-    @property
-    def latest(self) -> float:
-        """The instant (event loop time) at which the present transaction is over, whatever happens."""
-        return self._latest
-
     def begin_transaction(self) -> None:
         """Start the clock of a new transaction."""
         self._latest = self._loop.time() + self.deadlines.transaction
@@ -160,6 +155,10 @@ class SmtpConnection:
         reply = await self.protocol.read_reply(min(self._loop.time() + seconds, self._latest))
         return Reply(reply.code, reply.enhanced, self._redactor.redact(reply.text))
 
+    async def drain(self) -> None:
+        """Until there is room for the next block of a message. Raises ConversationEnded."""
+        await self.protocol.drain(self.deadlines.data_block, self._latest)
+
     async def _ask(self, stage: Stage, line: bytes | None = None) -> Reply:
         """Write a command, if any, and read its reply. Raises SmtpFailure when none comes."""
         try:
@@ -169,14 +168,19 @@ class SmtpConnection:
         except ConversationEnded as end:
             raise self._failed(stage, end.failure) from end
 
+    def describe(self, stage: Stage, reply: Reply | None, failure: Failure | None = None) -> str:
+        """One sentence on what the server answered, or how it failed to answer, at `stage`."""
+        if failure is None:
+            return f"{self.login.server} answered {_ASKED[stage]}: {reply}"
+        return f"{self.login.server} {_SILENCES[failure]} {_ASKED[stage]}."
+
     def _refused(self, stage: Stage, reply: Reply) -> SmtpFailure:
         """The failure for an answer that does not let us go on."""
-        return SmtpFailure(stage, f"{self.login.server} answered {_ASKED[stage]}: {reply}", reply=reply)
+        return SmtpFailure(stage, self.describe(stage, reply), reply=reply)
 
     def _failed(self, stage: Stage, failure: Failure) -> SmtpFailure:
         """The failure for an answer that never came."""
-        sentence = f"{self.login.server} {_SILENCES[failure]} {_ASKED[stage]}."
-        return SmtpFailure(stage, sentence, failure=failure)
+        return SmtpFailure(stage, self.describe(stage, None, failure), failure=failure)
 
     # -- From the greeting to the login
 
@@ -298,16 +302,25 @@ async def _connect(login: SmtpLogin, target: CheckedTarget, deadlines: Deadlines
 
 _ASKED = {
     Stage.CONNECT: "the connection",
-    Stage.BANNER: "the connection (no greeting)",
+    Stage.BANNER: "the connection (its greeting)",
     Stage.EHLO: "EHLO",
     Stage.STARTTLS: "STARTTLS",
     Stage.AUTH: "the login",
+    Stage.MAIL: "MAIL FROM",
+    Stage.RCPT: "RCPT TO",
+    Stage.DATA: "DATA",
+    Stage.BODY: "the message",
+    Stage.DOT: "the end of the message",
 }
 
 _SILENCES = {
     Failure.REFUSED: "refused",
-    Failure.TIMEOUT: "did not answer in time:",
+    Failure.TIMEOUT: "did not answer in time to",
     Failure.DISCONNECTED: "closed the connection instead of answering",
     Failure.GARBAGE: "sent something that is no SMTP reply to",
     Failure.TLS: "failed at",
+    Failure.UNRESOLVED: "has no address for",
+    Failure.TARGET_REFUSED: "may not be used for",
+    Failure.UNSUPPORTED: "does not offer what it takes for",
 }
+"""Verbs between the server's name and what was asked of it."""

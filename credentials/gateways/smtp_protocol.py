@@ -102,6 +102,11 @@ class SmtpProtocol(asyncio.Protocol):
         """Connected, and the server has said nothing that has not been read."""
         return self._ended is None and not self._replies and not self._parser.pending
 
+    @property
+    def speaking(self) -> bool:
+        """Whether the server has sent a reply that has not been read."""
+        return bool(self._replies)
+
     def write(self, data: bytes) -> None:
         """Write, unless the peer is known to be gone: the next read or drain tells."""
         if self._transport is not None and self._ended is None:
