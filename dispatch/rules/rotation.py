@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cmp_to_key
 from uuid import UUID
@@ -59,15 +59,6 @@ class Choice:
     reason: RotationReason
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """Credentials in the order in which they take the next contacts, and why the list ends."""
-
-    credential_ids: tuple[UUID, ...]
-    reason: RotationReason
-    """`chosen` when every contact found one, otherwise why the first one left over did not."""
-
-
 def _compare(left: CredentialLoad, right: CredentialLoad) -> int:
     """Negative when `left` goes first. Shares are compared by cross-multiplication: exact for any size."""
     difference = left.used * right.limit - right.used * left.limit
@@ -101,20 +92,3 @@ def choose_credential(loads: Iterable[CredentialLoad]) -> Choice:
     if not lightest.open:
         return Choice(None, RotationReason.GAP)
     return Choice(lightest.credential_id, RotationReason.CHOSEN)
-
-
-def assign(loads: Iterable[CredentialLoad], count: int) -> Assignment:
-    """Credentials for the next `count` new contacts: `choose_credential` again and again, each choice taking one unit.
-
-    `open` is taken as given for all of them; a planner that hands out slots as it goes asks for one at a time.
-    """
-    current = {load.credential_id: load for load in loads}
-    chosen: list[UUID] = []
-    while len(chosen) < count:
-        choice = choose_credential(current.values())
-        if choice.credential_id is None:
-            return Assignment(tuple(chosen), choice.reason)
-        load = current[choice.credential_id]
-        current[load.credential_id] = replace(load, used=load.used + 1)
-        chosen.append(load.credential_id)
-    return Assignment(tuple(chosen), RotationReason.CHOSEN)

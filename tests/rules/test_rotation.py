@@ -1,7 +1,7 @@
 """Fair and exact rotation (design: Rotation; promise B2)."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 from uuid import UUID
@@ -10,14 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.rules.rotation import (
-    Assignment,
-    Choice,
-    CredentialLoad,
-    RotationReason,
-    assign,
-    choose_credential,
-)
+from dispatch.rules.rotation import Choice, CredentialLoad, RotationReason, choose_credential
 
 ALICE, BOB, CAROL = UUID(int=1), UUID(int=2), UUID(int=3)
 R = RotationReason
@@ -33,6 +26,28 @@ def load(
     backing_off: bool = False,
 ) -> CredentialLoad:
     return CredentialLoad(credential_id, used, limit, enabled=enabled, open=open, backing_off=backing_off)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Credentials in the order in which they take the next contacts, and why the list ends."""
+
+    credential_ids: tuple[UUID, ...]
+    reason: RotationReason
+
+
+def assign(loads: list[CredentialLoad], count: int) -> Assignment:
+    """Deal out `count` contacts: choose again and again, each choice taking one unit."""
+    current = {one.credential_id: one for one in loads}
+    taken: list[UUID] = []
+    while len(taken) < count:
+        choice = choose_credential(current.values())
+        if choice.credential_id is None:
+            return Assignment(tuple(taken), choice.reason)
+        one = current[choice.credential_id]
+        current[one.credential_id] = replace(one, used=one.used + 1)
+        taken.append(one.credential_id)
+    return Assignment(tuple(taken), R.CHOSEN)
 
 
 def chosen(*loads: CredentialLoad) -> UUID | None:
@@ -160,7 +175,7 @@ def test_a_full_credential_that_backs_off_counts_as_full() -> None:
     assert choose_credential([load(ALICE, 50, backing_off=True)]) == Choice(None, R.DAILY_CAP)
 
 
-# Assigning many
+# Choosing many times
 
 
 def test_contacts_are_dealt_out_in_turn() -> None:
