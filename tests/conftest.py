@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from hypothesis import settings
 
 from ampout.accounts.models import Account
 from tests import factories
 
 JSON = "application/json"
+
+# No deadline: how long an example takes on a busy machine says nothing about the code.
+settings.register_profile("house", deadline=None, print_blob=True)
+settings.load_profile("house")
 
 
 class ApiClient:
