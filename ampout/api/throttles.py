@@ -1,0 +1,124 @@
+"""How many requests a key, or a client address, may make: counted in Redis, so that all web processes count together.
+
+A window starts with its first request and lasts its full length. When Redis is away, requests pass: refusing work
+because a counter is missing would be the worse failure.
+"""
+
+import ipaddress
+import logging
+from functools import lru_cache
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+logger = logging.getLogger(__name__)
+
+REDIS_TIMEOUT_SECONDS = 0.5
+
+
+@lru_cache(maxsize=1)
+def _redis(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+class _Outage:
+    """Whether Redis was away at the last count, so that an outage is logged once."""
+
+    noted = False
+
+
+def count_request(name: str, window_seconds: int) -> tuple[int, int]:
+    """Count one request under `name`: (requests in this window with this one, seconds until it ends).
+
+    (0, 0) when Redis does not answer.
+    """
+    try:
+        pipeline = _redis(settings.REDIS_URL).pipeline(transaction=True)
+        pipeline.set(name, 0, ex=window_seconds, nx=True)
+        pipeline.incr(name)
+        pipeline.ttl(name)
+        _, count, seconds_left = pipeline.execute()
+    except redis.RedisError:
+        if not _Outage.noted:
+            logger.warning("Redis does not answer: requests are not limited.", extra={"action": "throttle_off"})
+        _Outage.noted = True
+        return 0, 0
+    _Outage.noted = False
+    return count, max(1, seconds_left)
+
+
+class CountingThrottle(BaseThrottle):
+    """A limit on the requests that share a name within a window."""
+
+    window_seconds = 60
+    _wait_seconds = 0
+
+    def allow_request(self, request: Request, _view: object) -> bool:
+        """Count this request, and say whether it may pass."""
+        count, self._wait_seconds = count_request(self.name_of(request), self.window_seconds)
+        return count <= self.limit()
+
+    def wait(self) -> int:
+        """Seconds for `Retry-After`."""
+        return self._wait_seconds
+
+    def name_of(self, request: Request) -> str:
+        """The name under which a request is counted."""
+        raise NotImplementedError
+
+    def limit(self) -> int:
+        """How many requests a window lets pass."""
+        raise NotImplementedError
+
+
+class KeyThrottle(CountingThrottle):
+    """`RATE_LIMIT_PER_MINUTE` requests a minute, for each key."""
+
+    def name_of(self, request: Request) -> str:
+        """The key's id."""
+        return f"ampout:rate:{request.auth.pk}"
+
+    def limit(self) -> int:
+        """The setting."""
+        return int(settings.RATE_LIMIT_PER_MINUTE)
+
+
+class SignupThrottle(CountingThrottle):
+    """`SIGNUP_LIMIT_PER_HOUR` sign-ups an hour, for each client address (each /64 network of IPv6)."""
+
+    window_seconds = 3_600
+
+    def name_of(self, request: Request) -> str:
+        """The client's address, or its network where one client has many."""
+        return f"ampout:signup:{client_network(client_address(request))}"
+
+    def limit(self) -> int:
+        """The setting."""
+        return int(settings.SIGNUP_LIMIT_PER_HOUR)
+
+
+def client_address(request: Request) -> str:
+    """The address of who called: the one our own proxy saw, when BEHIND_PROXY says that there is one."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    if settings.BEHIND_PROXY and forwarded:
+        # Only the last entry was written by our proxy; what stands before it came from the client.
+        return str(forwarded.rpartition(",")[2].strip()[:100])
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def client_network(address: str) -> str:
+    """The address itself, or its /64 for IPv6, where one client holds them all."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((int(parsed), 64), strict=False))
