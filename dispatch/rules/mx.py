@@ -87,7 +87,7 @@ def kept_for(status: MxStatus, silences: int) -> timedelta:
     if status is MxStatus.ABSENT:
         return ABSENT_KEPT_FOR
     doublings = min(max(silences - 1, 0), 10)  # far above the ceiling, far below an overflow
-    return min(FIRST_SILENCE * 2**doublings, LONGEST_SILENCE)
+    return min(FIRST_SILENCE * 2.0**doublings, LONGEST_SILENCE)
 
 
 def silences_after(status: MxStatus, silences_before: int) -> int:
