@@ -1,0 +1,1 @@
+"""Tests of what campaigns does beside its rules and models: no database."""
