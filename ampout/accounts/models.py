@@ -7,6 +7,7 @@ from django.db import models
 from ampout.accounts.rules.keys import ClientKind
 from ampout.accounts.scoping import AccountOwned
 from ampout.lib import clock
+from ampout.lib.fields import EncryptedTextField
 
 
 class Account(models.Model):
@@ -50,3 +51,29 @@ class ApiKey(AccountOwned):
 
     def __str__(self) -> str:
         return f"{self.prefix}… {self.label}".strip()
+
+
+class IdempotencyRecord(models.Model):
+    """One use of an `Idempotency-Key`: in flight until `answered_at`, then the answer, kept encrypted for 24 hours."""
+
+    id = models.BigAutoField(primary_key=True)
+    scope = models.CharField(max_length=80, help_text="account:<id>, or address:<client address> for sign-up.")
+    method = models.CharField(max_length=8)
+    path = models.CharField(max_length=400)
+    key = models.CharField(max_length=255)
+    body_digest = models.CharField(max_length=64, help_text="SHA-256 of the raw body, in hex.")
+    token = models.UUIDField(help_text="Who holds the mark; one that was taken over can keep no answer.")
+    started_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = EncryptedTextField(blank=True, help_text="The body of the answer.")
+
+    class Meta:
+        ordering = ("-started_at", "id")
+        constraints = (
+            models.UniqueConstraint(fields=["scope", "method", "path", "key"], name="one_record_per_idempotency_key"),
+        )
+        indexes = (models.Index(fields=["started_at"], name="idempotency_by_age"),)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"

@@ -108,5 +108,7 @@ def suspend_account(account_id: uuid.UUID, reason: str, *, now: datetime | None 
 def lift_suspension(account_id: uuid.UUID) -> bool:
     """Let an account work again. False when it was not suspended."""
     return bool(
-        Account.objects.filter(pk=account_id, suspended_at__isnull=False).update(suspended_at=None, suspension_reason="")
+        Account.objects.filter(pk=account_id, suspended_at__isnull=False).update(
+            suspended_at=None, suspension_reason=""
+        )
     )

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar, cast
 
 from django.db import transaction
@@ -16,13 +17,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ampout.accounts.idempotency import Call
 from ampout.accounts.models import Account
-from ampout.api import bodies, pagination
+from ampout.api import bodies, idempotency, pagination
 from ampout.api.authentication import Principal
 from ampout.api.bodies import Body
 from ampout.api.fields import Schema, parse_uuid
 from ampout.lib.errors import NotFound
 
+LONGEST_PATH = 400
+"""Characters; the longest of ours has about 110."""
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -90,10 +94,22 @@ class Resource(APIView):
         return ids
 
     def _perform(self, handler: Callable[..., HttpResponseBase], ids: dict[str, uuid.UUID]) -> HttpResponseBase:
-        if self.request.method in SAFE_METHODS or not self.atomic:
-            return handler(self.request, **ids)
-        with transaction.atomic():
-            return handler(self.request, **ids)
+        def act() -> Response:
+            return cast("Response", handler(self.request, **ids))
+
+        method = self.request.method or ""
+        if method in SAFE_METHODS:
+            return act()
+        key = idempotency.read_key(self.request.headers.get(idempotency.HEADER))
+        if key is not None:
+            call = Call(self.idempotency_scope(), method, self.request.path[:LONGEST_PATH], key)
+            return idempotency.perform_once(call, self.body.digest, act, self.handle_exception, atomic=self.atomic)
+        with transaction.atomic() if self.atomic else nullcontext():
+            return act()
+
+    def idempotency_scope(self) -> str:
+        """Whose keys these are."""
+        return f"account:{self.account.pk}"
 
     @property
     def account(self) -> Account:

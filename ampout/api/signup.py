@@ -11,7 +11,7 @@ from ampout.api.api_keys import show_issued_key
 from ampout.api.errors import InsufficientScope
 from ampout.api.fields import EmailAddress, Text
 from ampout.api.resources import Resource
-from ampout.api.throttles import SignupThrottle
+from ampout.api.throttles import SignupThrottle, client_address
 
 SIGNUP = {"email": EmailAddress(required=True), "name": Text(required=True, blank=False)}
 
@@ -22,6 +22,10 @@ class Signup(Resource):
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = (SignupThrottle,)
+
+    def idempotency_scope(self) -> str:
+        """The client's address: there is no account yet."""
+        return f"address:{client_address(self.request)}"[:80]
 
     def post(self, _request: Request) -> Response:
         """Make an account."""
