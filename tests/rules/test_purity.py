@@ -16,7 +16,8 @@ RULE_FILES = sorted(
     path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "rules" in path.parts
 )
 
-PURE_KERNEL = {"ampout.lib.text", "ampout.lib.addresses"}
+PURE_KERNEL = {"ampout.lib.text", "ampout.lib.mx", "ampout.lib.addresses"}
+"""Plain values and functions of the kernel that rules may use; `addresses` parses by a pure library."""
 IMPURE_MODULES = {
     *("asyncio", "concurrent", "multiprocessing", "queue", "sched", "signal", "subprocess", "threading", "_thread"),
     *("ftplib", "http", "imaplib", "poplib", "select", "selectors", "smtplib", "socket", "socketserver", "ssl"),
@@ -91,6 +92,12 @@ def test_there_are_rules_in_every_app_that_decides() -> None:
 @pytest.mark.parametrize("path", RULE_FILES, ids=str)
 def test_a_rule_reads_nothing_but_its_arguments(path: Path) -> None:
     assert violations((ROOT / path).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("module", sorted(PURE_KERNEL))
+def test_what_rules_may_use_of_the_kernel_is_as_pure(module: str) -> None:
+    source = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text(encoding="utf-8")
+    assert [found for found in violations(source) if "email_validator" not in found] == []
 
 
 @pytest.mark.parametrize(
