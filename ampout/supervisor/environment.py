@@ -1,18 +1,12 @@
 """The environment of the programs: what the supervisor knows, under what the operator has set."""
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import dns.exception
-import dns.resolver
-
-from ampout.supervisor.keys import Keys, write_privately
+from ampout.supervisor.keys import Keys
 from ampout.supervisor.ports import HOST, SandboxPorts
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
-DEFAULT_DATA = PROJECT / ".data"
+RESOLVER_FILE = Path("/etc/resolv.conf")
 
 SCALED_FOR_SANDBOX = {
     "RETRY_FIRST_SECONDS": "10",
@@ -51,29 +45,11 @@ def sandbox_settings(given: Mapping[str, str], ports: SandboxPorts, authority: P
     }
 
 
-def keep_environment(path: Path, settings: Mapping[str, str]) -> None:
-    """Write the settings where `manage.py` finds them, readable by nobody else."""
-    write_privately(path, json.dumps(dict(settings), indent=1))
-
-
-def adopt_environment() -> None:
-    """Give a `manage.py` started by hand the settings of the installation in the data folder.
-
-    Nothing happens where DATABASE_URL is set, or where `make run` has not been used; what is set already stays.
-    """
-    path = Path(os.environ.get("AMPOUT_DATA") or DEFAULT_DATA) / "environment.json"
-    if "DATABASE_URL" in os.environ or not path.is_file():
-        return
-    for name, value in json.loads(path.read_text()).items():
-        os.environ.setdefault(name, value)
-
-
 def _system_dns_servers() -> list[str]:
+    """The servers that this machine asks (resolv.conf(5)), with their port."""
     try:
-        return [f"[{server}]:53" if ":" in str(server) else f"{server}:53" for server in _resolver().nameservers]
-    except dns.exception.DNSException:
+        words = [line.split() for line in RESOLVER_FILE.read_text().splitlines()]
+    except OSError:
         return []
-
-
-def _resolver() -> dns.resolver.Resolver:
-    return dns.resolver.Resolver()
+    servers = [line[1] for line in words if len(line) > 1 and line[0] == "nameserver" and "%" not in line[1]]
+    return [f"[{server}]:53" if ":" in server else f"{server}:53" for server in servers]

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ampout.supervisor.keys import write_privately
+from ampout.supervisor.private_files import write_privately
 
 
 class FirstStart:

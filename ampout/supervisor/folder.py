@@ -35,7 +35,6 @@ class DataFolder:
         self.ports = self.path / "ports.json"
         self.prepared = self.path / "prepared.json"
         self.first_start = self.path / "first-start.json"
-        self.environment = self.path / "environment.json"
         self.beat_schedule = self.path / "beat-schedule"
         self._make()
         self._hold()

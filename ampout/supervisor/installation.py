@@ -5,16 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ampout.supervisor.children import Pause
-from ampout.supervisor.environment import (
-    DEFAULT_DATA,
-    PROJECT,
-    SCALED_FOR_SANDBOX,
-    base_settings,
-    keep_environment,
-    sandbox_settings,
-)
+from ampout.supervisor.environment import SCALED_FOR_SANDBOX, base_settings, sandbox_settings
 from ampout.supervisor.first_start import FirstStart
 from ampout.supervisor.folder import DataFolder
+from ampout.supervisor.kept_environment import DEFAULT_DATA, PROJECT, keep_environment
 from ampout.supervisor.keys import load_keys
 from ampout.supervisor.ports import DEFAULT_WEB_PORT, HOST, sandbox_ports, web_port
 from ampout.supervisor.postgres import PostgresServer
@@ -54,7 +48,7 @@ class Installation:
 
     def make_programs(self) -> Programs:
         """The programs, with their environment; a `manage.py` started by hand gets the same."""
-        keep_environment(self.folder.environment, self.settings)
+        keep_environment(self.folder.path, self.settings)
         return Programs(self.folder, {**self._given, **self.settings, "PYTHONUNBUFFERED": "1"})
 
     def prepare(self, programs: Programs, pause: Pause) -> None:

@@ -1,7 +1,6 @@
 """The secrets of one installation, made at its first start and kept in a file that only its owner can read."""
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from ampout.supervisor.errors import StartError
+from ampout.supervisor.private_files import write_privately
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,6 @@ def load_keys(path: Path, *, may_make: bool) -> Keys:
         ) from None
     except (ValueError, TypeError):
         raise StartError(f"{path} is damaged. Put a copy of it back, or set AMPOUT_DATA to a new folder.") from None
-
-
-def write_privately(path: Path, text: str) -> None:
-    """Write a file that nobody else can read, in one step: after a crash it is the old one or the new one."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
 
 
 def _make_keys(path: Path) -> Keys:

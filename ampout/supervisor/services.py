@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ampout.supervisor.environment import PROJECT
 from ampout.supervisor.folder import DataFolder
+from ampout.supervisor.kept_environment import PROJECT
 from ampout.supervisor.ports import HOST, SandboxPorts
 from ampout.supervisor.processes import Program
 
