@@ -26,6 +26,8 @@ LARGEST_INTEGER = 2_147_483_647
 NO_OBJECT = uuid.UUID(int=0)
 """The id of nothing: what an id that is not a UUID is read as, so that it is answered like a missing object's."""
 
+NOT_AN_INSTANT = "Must be a time in ISO 8601 with its zone, such as 2026-01-31T09:00:00Z."
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 Problems = dict[str, list[str]]
@@ -212,13 +214,18 @@ class Instant(Field):
 
     def read_value(self, value: object) -> datetime:
         """The time. Raises Invalid."""
-        try:
-            given = datetime.fromisoformat(value) if isinstance(value, str) else None
-            if given is None or given.tzinfo is None:
-                raise Invalid("Must be a time in ISO 8601 with its zone, such as 2026-01-31T09:00:00Z.")
-            return given.astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise Invalid("Must be a time in ISO 8601 with its zone, such as 2026-01-31T09:00:00Z.") from None
+        instant = _parse_instant(value)
+        if instant is None:
+            raise Invalid(NOT_AN_INSTANT)
+        return instant
+
+
+def _parse_instant(value: object) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return instant.astimezone(UTC) if instant and instant.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

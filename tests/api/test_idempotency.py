@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.db import connection, transaction
 from django.test import override_settings
+from rest_framework.response import Response
 
 from ampout.accounts import idempotency
 from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
@@ -125,7 +126,7 @@ def test_old_answers_are_erased(api: ApiClient) -> None:
 @pytest.mark.parametrize("status", [401, 409, 429, 500, 503])
 def test_some_answers_are_not_kept(api: ApiClient, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(api_keys.ApiKeys, "post", lambda self, request: api_keys.Response({}, status=status))
+        patch.setattr(api_keys.ApiKeys, "post", lambda self, request: Response({}, status=status))
         assert api.post("/api_keys", BODY, idempotency_key="one").status_code == status
     assert api.post("/api_keys", BODY, idempotency_key="one").status_code == 201
 

@@ -1,0 +1,91 @@
+"""Columns that the lists and detail pages share: links to other records, coloured states, digests in hex."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.db import models
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+
+Column = Callable[[Any], Any]
+
+DIGEST_SHOWN = 16
+"""Hex digits of a digest that are shown: enough to compare by eye."""
+
+
+def change_url(record: models.Model) -> str:
+    """The page of one record."""
+    options = record._meta
+    return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[quote(str(record.pk))])
+
+
+def list_url(model: type[models.Model]) -> str:
+    """The list of a model's records."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def link(url: str, text: object) -> SafeString:
+    """A link in the admin's looks; `text` is escaped."""
+    return format_html('<a href="{}" class="text-link">{}</a>', url, text)
+
+
+def link_to(path: str, description: str = "", *, text: Callable[[Any], object] = str) -> Column:
+    """A column that links to the record at `path` (`enrollment`, `message__credential`); empty where there is none.
+
+    A list that uses it must name the path in its `related`, so that the number of queries does not grow.
+    """
+
+    @admin.display(description=description or path.rpartition("__")[2].replace("_", " "))
+    def column(record: Any) -> SafeString | None:
+        for name in path.split("__"):
+            record = getattr(record, name, None)
+        return None if record is None else link(change_url(record), text(record))
+
+    column.__name__ = f"link_to_{path}"
+    return column
+
+
+def colored(field: str, colors: Mapping[str, str]) -> Column:
+    """A column that shows a state's words in its color: info, success, warning or danger; others are grey."""
+
+    @admin.display(description=field.replace("_", " "), ordering=field)
+    def column(record: Any) -> SafeString | None:
+        value = getattr(record, field)
+        if not value:
+            return None
+        return render_to_string("unfold/helpers/label.html", {"type": colors.get(value), "text": spaced(value)})
+
+    column.__name__ = field
+    return column
+
+
+def spaced(code: str) -> str:
+    """A code in words: `gave_up` as "gave up"."""
+    return code.replace("_", " ")
+
+
+def hexadecimal(field: str) -> Column:
+    """A column that shows the start of a keyed digest."""
+
+    @admin.display(description=capfirst(field.replace("_", " ")))
+    def column(record: Any) -> str:
+        return f"{bytes(getattr(record, field)).hex()[:DIGEST_SHOWN]}…"
+
+    column.__name__ = field
+    return column
+
+
+def set_or_not(field: str, description: str) -> Column:
+    """A column that tells whether a secret is there. The secret itself is not read: see `RecordAdmin.get_queryset`."""
+
+    @admin.display(description=description)
+    def column(record: Any) -> str:
+        return "set" if getattr(record, f"{field}_length", 0) else "not set"
+
+    column.__name__ = field
+    return column
