@@ -11,6 +11,7 @@ up, unless the operator declared the host insecure.
 import asyncio
 import base64
 import re
+import ssl
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Self
@@ -219,8 +220,7 @@ class SmtpConnection:
     async def _start_tls(self) -> None:
         host = self.login.host
         try:
-            context = client_context(self.login.ca_file, insecure=self.login.insecure)
-            await self.protocol.start_tls(context, host, self.deadlines.connect)
+            await self.protocol.start_tls(self._context(), host, self.deadlines.connect)
         except ConversationEnded as end:
             sentence = f"{self.login.server} sent plaintext after agreeing to TLS."
             raise SmtpFailure(Stage.STARTTLS, sentence, failure=Failure.TLS) from end
@@ -229,6 +229,13 @@ class SmtpConnection:
         except OSError as error:
             raise SmtpFailure(Stage.STARTTLS, describe_tls_error(error, host), failure=Failure.TLS) from error
         self.encrypted = True
+
+    def _context(self) -> ssl.SSLContext:
+        try:
+            return client_context(self.login.ca_file, insecure=self.login.insecure)
+        except OSError as error:
+            sentence = f"The operator's file of trusted authorities (SMTP_CA_FILE) cannot be used: {error.strerror}."
+            raise SmtpFailure(Stage.STARTTLS, sentence, failure=Failure.TLS) from error
 
     async def _log_in(self) -> None:
         """AUTH PLAIN, or LOGIN where PLAIN is not offered (RFC 4954)."""

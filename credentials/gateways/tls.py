@@ -43,4 +43,4 @@ def describe_tls_error(error: Exception, host: str) -> str:
         return f"{host} does not speak TLS on this port."
     if isinstance(error, ssl.SSLError) and reason:
         return f"TLS with {host} failed: {reason.lower().replace('_', ' ')}."
-    return f"{host} closed the connection while TLS was being set up."
+    return f"{host} closed the connection while TLS was being set up; it may not speak TLS 1.2 or later."
