@@ -1,7 +1,8 @@
 """Transactions on credentials: one mailbox is one credential, whichever campaign names it."""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypedDict
 
@@ -9,7 +10,7 @@ from django.db import connection, transaction
 
 from ampout.accounts.models import Account
 from ampout.lib import clock
-from ampout.lib.errors import ValidationFailed
+from ampout.lib.errors import NotFound, ValidationFailed, problems_below
 from credentials.models import SmtpCredential
 from credentials.selectors import find_credential, find_mailbox
 
@@ -50,23 +51,78 @@ class Admission:
     new_limit: int | None = None
 
 
-@transaction.atomic
-def admit_credential(account: Account, values: CredentialValues, *, now: datetime | None = None) -> Admission:
-    """The account's credential for this mailbox: the one in use, with the fields given, or a new one.
+@dataclass(frozen=True, slots=True)
+class CredentialEntry:
+    """A credential as a caller names it: by `credential_id`, or by the values of its mailbox."""
 
-    Raises ValidationFailed when a new one lacks a required field.
+    values: CredentialValues = field(repr=False)
+    credential_id: uuid.UUID | None = None
+
+
+@transaction.atomic
+def admit_credentials(
+    account: Account, entries: Sequence[CredentialEntry], *, now: datetime | None = None
+) -> list[Admission]:
+    """The account's credentials that these entries name, one for each, with the fields given; new where none is known.
+
+    They stay locked until the transaction ends, so that none is retired meanwhile. Raises NotFound for an id, and
+    ValidationFailed, with paths such as `0.smtp_host`, when a new one lacks a required field.
     """
-    if all(field in values for field in _MAILBOX):
-        _one_at_a_time(account)
-        known = find_mailbox(
-            account, values["smtp_host"], values["smtp_port"], values["smtp_username"], values["from_email"]
-        )
-        if known is not None:
-            return _take_in(known, values, now or clock.utc_now())
-    missing = {field: ["This field is required."] for field in REQUIRED if field not in values}
+    now = now or clock.utc_now()
+    _one_at_a_time(account)
+    known = [_find_known(account, entry) for entry in entries]
+    locked = _lock({credential.pk for credential in known if credential is not None})
+    admissions = []
+    for index, (entry, credential) in enumerate(zip(entries, known, strict=True)):
+        with problems_below(str(index)):
+            held = locked.get(credential.pk) if credential else None
+            admissions.append(_admit(account, entry, held, now))
+    return admissions
+
+
+@transaction.atomic
+def admit_credential(account: Account, entry: CredentialEntry, *, now: datetime | None = None) -> Admission:
+    """As `admit_credentials`, of one entry; the fields that ValidationFailed names have no path."""
+    _one_at_a_time(account)
+    known = _find_known(account, entry)
+    held = None if known is None else _lock({known.pk}).get(known.pk)
+    return _admit(account, entry, held, now or clock.utc_now())
+
+
+def _find_known(account: Account, entry: CredentialEntry) -> SmtpCredential | None:
+    if entry.credential_id is not None:
+        return find_credential(account, entry.credential_id)
+    values = entry.values
+    if not all(name in values for name in _MAILBOX):
+        return None
+    return find_mailbox(
+        account, values["smtp_host"], values["smtp_port"], values["smtp_username"], values["from_email"]
+    )
+
+
+def _lock(credential_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, SmtpCredential]:
+    """Those that are still in use, locked in the order of their ids, as every `wire` takes them."""
+    rows = SmtpCredential.everywhere.select_for_update(no_key=True).filter(
+        pk__in=credential_ids, retired_at__isnull=True
+    )
+    return {credential.pk: credential for credential in rows.order_by("pk")}
+
+
+def _admit(account: Account, entry: CredentialEntry, held: SmtpCredential | None, now: datetime) -> Admission:
+    if entry.credential_id is not None and held is None:
+        raise NotFound("smtp_credential_not_found")
+    # An entry before this one may have made its mailbox.
+    held = held or _find_known(account, entry)
+    if held is None:
+        return _create(account, entry.values, now)
+    _check_mailbox_is_free(account, held, entry.values)
+    return _take_in(held, entry.values, now)
+
+
+def _create(account: Account, values: CredentialValues, now: datetime) -> Admission:
+    missing = {name: ["This field is required."] for name in REQUIRED if name not in values}
     if missing:
         raise ValidationFailed(missing)
-    now = now or clock.utc_now()
     created = SmtpCredential.objects.create(
         account=account, created_at=now, updated_at=now, enabled_since=now, **values
     )
@@ -78,24 +134,25 @@ def update_credential(
     account: Account, credential_id: uuid.UUID, values: CredentialValues, *, now: datetime | None = None
 ) -> Admission:
     """Change fields of a credential. Raises NotFound, and ValidationFailed where it would become another's mailbox."""
-    _one_at_a_time(account)
-    credential = find_credential(account, credential_id)
-    known = find_mailbox(
+    return admit_credential(account, CredentialEntry(values, credential_id), now=now)
+
+
+def _check_mailbox_is_free(account: Account, credential: SmtpCredential, values: CredentialValues) -> None:
+    taken = find_mailbox(
         account,
         values.get("smtp_host", credential.smtp_host),
         values.get("smtp_port", credential.smtp_port),
         values.get("smtp_username", credential.smtp_username),
         values.get("from_email", credential.from_email),
     )
-    if known is not None and known.pk != credential.pk:
+    if taken is not None and taken.pk != credential.pk:
         raise ValidationFailed({"from_email": [_TAKEN]})
-    return _take_in(credential, values, now or clock.utc_now())
 
 
 def _take_in(credential: SmtpCredential, values: CredentialValues, now: datetime) -> Admission:
-    changed = {field: value for field, value in values.items() if field != "daily_limit"}
-    for field, value in changed.items():
-        setattr(credential, field, value)
+    changed = {name: value for name, value in values.items() if name != "daily_limit"}
+    for name, value in changed.items():
+        setattr(credential, name, value)
     if changed:
         credential.updated_at = now
         credential.save(update_fields=[*changed, "updated_at"])

@@ -1,5 +1,7 @@
 """Errors that carry a code, the data and a sentence; the API answers them in the contract's envelope."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 Details = dict[str, Any]
@@ -24,6 +26,15 @@ class ValidationFailed(AmpoutError):
 
     def __init__(self, details: dict[str, list[str]], message: str = "Some fields are not valid.") -> None:
         super().__init__(message, details=dict(details))
+
+
+@contextmanager
+def problems_below(path: str) -> Iterator[None]:
+    """Put `path` in front of the fields that a ValidationFailed names: `steps.1` makes `subject` `steps.1.subject`."""
+    try:
+        yield
+    except ValidationFailed as error:
+        raise ValidationFailed({f"{path}.{name}": problems for name, problems in error.details.items()}) from None
 
 
 class Unprocessable(AmpoutError):

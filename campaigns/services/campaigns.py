@@ -1,9 +1,8 @@
 """Transactions on campaigns: one is created whole, with its steps and credentials, or not at all."""
 
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
@@ -12,11 +11,12 @@ from django.db import transaction
 
 from ampout.accounts.models import Account
 from ampout.lib import clock
-from ampout.lib.errors import ValidationFailed
+from ampout.lib.errors import ValidationFailed, problems_below
 from campaigns.models import Campaign, CampaignCredential, SequenceStep
 from campaigns.selectors.campaigns import find_outreach, lock_campaign
 from campaigns.services.steps import StepValues, build_step, order_steps
-from credentials.services import Admission, CredentialValues, admit_credential, update_credential
+from credentials.models import SmtpCredential
+from credentials.services import Admission, CredentialEntry, admit_credential, admit_credentials
 
 
 class CampaignValues(TypedDict, total=False):
@@ -32,14 +32,6 @@ class CampaignValues(TypedDict, total=False):
     sender_may_change: bool
     bounce_rate_threshold: Decimal
     bounce_rate_min_sends: int
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialEntry:
-    """A credential as a campaign names it: by `credential_id`, or by the values of its mailbox."""
-
-    values: CredentialValues = field(repr=False)
-    credential_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +61,10 @@ def create_campaign(
     _take_in(account, campaign, values, now)
     campaign.save(force_insert=True)
     _add_steps(campaign, steps, now)
-    admissions = []
-    for index, entry in enumerate(credentials):
-        with problems_below(f"smtp_credentials.{index}"):
-            admissions.append(attach_credential(account, campaign, entry, now=now))
+    with problems_below("smtp_credentials"):
+        admissions = admit_credentials(account, credentials, now=now)
+    for admission in admissions:
+        _attach(campaign, admission.credential, now)
     return CreatedCampaign(campaign, admissions)
 
 
@@ -117,27 +109,18 @@ def _take_in(account: Account, campaign: Campaign, values: CampaignValues, now: 
 
 @transaction.atomic
 def attach_credential(
-    account: Account, campaign: Campaign, entry: CredentialEntry, *, now: datetime | None = None
+    account: Account, campaign_id: uuid.UUID, entry: CredentialEntry, *, now: datetime | None = None
 ) -> Admission:
     """Let a campaign send through a credential: a known one, with the fields given, or a new one.
 
     Attaching it twice is the same as once. Raises NotFound and ValidationFailed.
     """
     now = now or clock.utc_now()
-    if entry.credential_id is None:
-        admission = admit_credential(account, entry.values, now=now)
-    else:
-        admission = update_credential(account, entry.credential_id, entry.values, now=now)
-    CampaignCredential.objects.get_or_create(
-        campaign=campaign, credential=admission.credential, defaults={"attached_at": now}
-    )
+    campaign = lock_campaign(account, campaign_id)
+    admission = admit_credential(account, entry, now=now)
+    _attach(campaign, admission.credential, now)
     return admission
 
 
-@contextmanager
-def problems_below(path: str) -> Iterator[None]:
-    """Put `path` in front of the fields that a ValidationFailed names."""
-    try:
-        yield
-    except ValidationFailed as error:
-        raise ValidationFailed({f"{path}.{name}": problems for name, problems in error.details.items()}) from None
+def _attach(campaign: Campaign, credential: SmtpCredential, now: datetime) -> None:
+    CampaignCredential.objects.get_or_create(campaign=campaign, credential=credential, defaults={"attached_at": now})
