@@ -12,6 +12,11 @@ LARGEST_MESSAGE = 25_000_000
 LINE_LIMIT = 998
 """Octets of a line without its end (RFC 5321, section 4.5.3.1.6)."""
 
+LARGEST_HEADER = 64_000
+"""Octets of all fields together; ours have a few thousand."""
+
+_BLANK_LINE = re.compile(r"\r\n[ \t]+(?=\r\n|\Z)")
+_FOLD = re.compile(r"\r\n(?=[ \t])")
 _FIELD = re.compile(r"([!-9;-~]+):[ \t]*(.*)", re.DOTALL)
 
 
@@ -53,6 +58,8 @@ def check_wire(payload: bytes, expected_headers: Sequence[tuple[str, str]], *, s
     head, separator, body = payload.partition(b"\r\n\r\n")
     if not separator:
         raise HygieneFailed(HygieneReason.NO_BODY, "No empty line sets the header apart from the body.")
+    if len(head) > LARGEST_HEADER:
+        raise HygieneFailed(HygieneReason.TOO_LARGE, f"The header has more than {LARGEST_HEADER:,} octets.")
     if not (smtputf8 or head.isascii()):
         raise HygieneFailed(
             HygieneReason.EIGHT_BIT, "The header is not ASCII, and the message does not go by SMTPUTF8."
@@ -100,18 +107,12 @@ def _check_octets(payload: bytes) -> None:
 def _read_header(head: bytes) -> list[tuple[str, str]]:
     """The fields in order, unfolded and decoded. Raises HygieneFailed where a line is no part of a field."""
     try:
-        lines = head.decode("utf-8").split("\r\n")
+        text = head.decode("utf-8")
     except UnicodeDecodeError:
         raise _malformed("is not UTF-8") from None
-    unfolded: list[str] = []
-    for line in lines:
-        if line[:1] not in {" ", "\t"}:
-            unfolded.append(line)
-        elif unfolded and line.strip(" \t"):
-            unfolded[-1] += line
-        else:
-            raise _malformed("has a continuation of nothing, or of blanks alone")
-    return [_read_field(field) for field in unfolded]
+    if text.startswith((" ", "\t")) or _BLANK_LINE.search(text):
+        raise _malformed("has a continuation of nothing, or of blanks alone")
+    return [_read_field(field) for field in _FOLD.sub("", text).split("\r\n")]
 
 
 def _read_field(field: str) -> tuple[str, str]:
