@@ -1,0 +1,275 @@
+"""A connection to a user's IMAP server that is bounded in every direction, up to and including the login.
+
+1. Connect to the addresses the outbound door has checked, one after the other.
+2. Port 143: STARTTLS, and what was said before is forgotten (RFC 9051, 6.2.1). Any other port: TLS from the first byte.
+3. AUTHENTICATE PLAIN where it is offered, else LOGIN.
+
+Nothing of the login is written before TLS with a verified certificate for the login's host is up, unless the operator
+declared the host insecure. A server can neither hold the connection longer than its deadline nor fill our memory.
+"""
+
+import imaplib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from imapclient import IMAPClient, SocketTimeout
+
+from ampout.lib.door import CheckedTarget
+from ampout.lib.text import find_control_character
+from credentials.gateways.tls import client_context, describe_tls_error
+from credentials.rules.redaction import Redactor
+
+STARTTLS_PORT = 143
+"""RFC 8314, section 3.2: TLS from the first byte everywhere else; 993 is its port."""
+
+LONGEST_WORDS = 300
+"""Characters of a server's answer that are passed on."""
+
+
+class ImapStage(StrEnum):
+    """Where a connection ended."""
+
+    TARGET = "target"
+    CONNECT = "connect"
+    TLS = "tls"
+    GREETING = "greeting"
+    AUTH = "auth"
+    INBOX = "inbox"
+    DONE = "done"
+
+
+class ImapFailure(Exception):
+    """The server could not be used: at `stage`, with one sentence for the mailbox's owner, never a secret."""
+
+    def __init__(self, stage: ImapStage, sentence: str) -> None:
+        super().__init__(sentence)
+        self.stage = stage
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class ImapLogin:
+    """Where and as whom to connect. `ca_file` (PEM, may be empty) adds authorities to the system's.
+
+    `insecure` is the operator's word for this host: plaintext and unverified certificates are then allowed. `starttls`
+    says how TLS begins; None leaves it to the port.
+    """
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    ca_file: str = ""
+    insecure: bool = False
+    starttls: bool | None = None
+
+    @property
+    def server(self) -> str:
+        """Host and port, as sentences name them."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def begins_in_clear(self) -> bool:
+        """Whether TLS is asked for by STARTTLS."""
+        return self.port == STARTTLS_PORT if self.starttls is None else self.starttls
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait, in seconds, and how much to read, in bytes.
+
+    `connect` holds for each address, `reply` for each silence, `whole` for the connection from its opening to its end.
+    """
+
+    connect: float = 15
+    reply: float = 30
+    whole: float = 60
+    bytes_read: int = 1_000_000
+
+
+def open_mailbox(login: ImapLogin, target: CheckedTarget, limits: Limits) -> IMAPClient:
+    """Connect to `target`, set up TLS, log in. The caller logs out. Raises ImapFailure; nothing stays open then."""
+    for name, text in (("user name", login.username), ("password", login.password)):
+        if find_control_character(text) is not None:
+            raise ImapFailure(ImapStage.AUTH, f"The IMAP {name} holds a control character. Type it anew.")
+    context = _make_context(login)
+    with explain_failures(login, ImapStage.GREETING):
+        client = _BoundedClient(login, target, limits, context)
+    try:
+        if login.begins_in_clear:
+            _start_tls(client, login, context)
+        _log_in(client, login)
+    except BaseException:
+        close_mailbox(client)
+        raise
+    return client
+
+
+def close_mailbox(client: IMAPClient) -> None:
+    """Close the connection at once, saying nothing. Never raises for what the server does."""
+    with suppress(OSError, imaplib.IMAP4.error):
+        client.shutdown()
+
+
+@contextmanager
+def explain_failures(login: ImapLogin, stage: ImapStage) -> Iterator[None]:
+    """A block whose network and protocol errors become ImapFailure at `stage`, in the server's words."""
+    try:
+        yield
+    except ImapFailure:
+        raise
+    except ssl.SSLError as error:
+        raise ImapFailure(ImapStage.TLS, describe_tls_error(error, login.host)) from None
+    except TimeoutError:
+        raise ImapFailure(stage, f"{login.server} did not answer in time.") from None
+    except OSError:
+        raise ImapFailure(stage, f"{login.server} closed the connection.") from None
+    except imaplib.IMAP4.error as error:
+        raise ImapFailure(stage, f"{login.server} {_ENDS[stage]}: {_words(error, login)}") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        # What imaplib and imapclient stumble over when an answer breaks the grammar in ways they did not foresee.
+        raise ImapFailure(stage, f"{login.server} sent something that is not IMAP.") from None
+
+
+_ENDS = {
+    ImapStage.GREETING: "did not greet as an IMAP server does",
+    ImapStage.TLS: "refused STARTTLS",
+    ImapStage.AUTH: "refused the login",
+    ImapStage.INBOX: "did not open INBOX",
+}
+
+
+def _words(error: Exception, login: ImapLogin) -> str:
+    """The server's answer inside an error: one short printable line without the password."""
+    raw = error.args[0] if error.args else ""
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+    text = Redactor(login.username, login.password).redact(text)
+    line = "".join(character if character.isprintable() else " " for character in text)
+    return line[:LONGEST_WORDS].strip() or "no reason was given"
+
+
+def _make_context(login: ImapLogin) -> ssl.SSLContext:
+    try:
+        return client_context(login.ca_file, insecure=login.insecure)
+    except OSError:
+        sentence = "The file of additional authorities (SMTP_CA_FILE) cannot be read. Tell the operator of this server."
+        raise ImapFailure(ImapStage.TLS, sentence) from None
+
+
+def _start_tls(client: IMAPClient, login: ImapLogin, context: ssl.SSLContext) -> None:
+    """STARTTLS where it is offered; without it only the operator's word lets the login go on."""
+    with explain_failures(login, ImapStage.TLS):
+        if client.has_capability("STARTTLS"):
+            client.starttls(context)
+        elif not login.insecure:
+            raise ImapFailure(ImapStage.TLS, f"{login.server} does not offer STARTTLS, so no login was sent.")
+
+
+def _log_in(client: IMAPClient, login: ImapLogin) -> None:
+    with explain_failures(login, ImapStage.AUTH):
+        if client.has_capability("AUTH=PLAIN"):
+            client.plain_login(login.username, login.password)
+        elif client.has_capability("LOGINDISABLED"):
+            raise ImapFailure(ImapStage.AUTH, f"{login.server} offers no login method Ampout speaks (PLAIN, LOGIN).")
+        elif not (login.username + login.password).isascii():
+            raise ImapFailure(ImapStage.AUTH, f"{login.server} takes user names and passwords in ASCII only.")
+        else:
+            client.login(login.username, login.password)
+
+
+class _BoundedImap4(imaplib.IMAP4):
+    """imaplib's client over a checked target, with a deadline for the whole and a cap on what is read."""
+
+    def __init__(self, login: ImapLogin, target: CheckedTarget, limits: Limits, context: ssl.SSLContext) -> None:
+        self._begins_in_clear = login.begins_in_clear
+        self._target = target
+        self._limits = limits
+        self._context = context
+        self._left_to_read = limits.bytes_read
+        self._is_overdue = False
+        self._timer = threading.Timer(limits.whole, self._cut_off)
+        self._timer.daemon = True
+        super().__init__(target.host, target.port)
+        if self.state != "NONAUTH":
+            # A greeting in the clear could be forged, to keep us from STARTTLS.
+            self.shutdown()
+            raise ImapFailure(ImapStage.GREETING, f"{login.server} claims that we are logged in already (PREAUTH).")
+
+    def _create_socket(self, timeout: float | None = None) -> socket.socket:  # noqa: ARG002 -- imaplib's signature
+        connected = _connect(self._target, self._limits.connect)
+        if not self._begins_in_clear:
+            connected = self._context.wrap_socket(connected, server_hostname=self._target.host)
+        self._timer.start()
+        return connected
+
+    def _cut_off(self) -> None:
+        """End the connection under whoever waits on it: a server that drips keeps every single wait short."""
+        self._is_overdue = True
+        with suppress(OSError):
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # below TLS, whose own shutdown is not for two threads
+
+    def read(self, size: int) -> bytes:
+        """A literal, if it fits into what may still be read."""
+        self._spend(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        """A line. Raises TimeoutError once the deadline of the whole is over."""
+        line = super().readline()
+        if self._is_overdue:
+            raise TimeoutError
+        self._spend(len(line))
+        return line
+
+    def _spend(self, size: int) -> None:
+        self._left_to_read -= size
+        if self._left_to_read < 0:
+            raise self.abort("it sent more than a login needs")
+
+    def login(self, user: str, password: str) -> tuple[Literal["OK"], list[bytes]]:
+        """LOGIN with both words quoted: imaplib sends the user name as it is."""
+        kind, data = self._simple_command("LOGIN", self._quote(user), self._quote(password))
+        if kind != "OK":
+            raise self.error(data[-1].decode("utf-8", "replace"))
+        self.state = "AUTH"
+        return "OK", data
+
+    def shutdown(self) -> None:
+        """Close the connection and forget its deadline."""
+        self._timer.cancel()
+        super().shutdown()
+
+
+class _BoundedClient(IMAPClient):  # type: ignore[misc]  # imapclient has no types
+    """imapclient on top of it."""
+
+    def __init__(self, login: ImapLogin, target: CheckedTarget, limits: Limits, context: ssl.SSLContext) -> None:
+        self._facts = (login, target, limits, context)
+        super().__init__(
+            login.host,
+            port=login.port,
+            ssl=not login.begins_in_clear,
+            timeout=SocketTimeout(limits.connect, limits.reply),
+        )
+
+    def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 -- imapclient's name
+        return _BoundedImap4(*self._facts)
+
+
+def _connect(target: CheckedTarget, seconds: float) -> socket.socket:
+    """A TCP connection to the first checked address that takes one. Raises ImapFailure."""
+    problem = "refused the connection"
+    for address in target.addresses:
+        try:
+            return socket.create_connection((address, target.port), timeout=seconds)
+        except TimeoutError:
+            problem = "did not take the connection in time"
+        except OSError:
+            problem = "refused the connection"
+    raise ImapFailure(ImapStage.CONNECT, f"{target.host}:{target.port} {problem}.")
