@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Iterable
 
 # C0 with NUL, DEL, C1, the line and paragraph separators, and halves of surrogate pairs, which no encoding can write.
@@ -35,8 +34,8 @@ def find_control_character(text: str, *, multiline: bool = False) -> str | None:
     if found is None:
         return None
     character = found.group()
-    name = _NAMES.get(character) or unicodedata.name(character, "control character")
-    return f"U+{ord(character):04X} ({name})"
+    usual = "half of a surrogate pair" if "\ud800" <= character <= "\udfff" else "control character"
+    return f"U+{ord(character):04X} ({_NAMES.get(character, usual)})"
 
 
 def looks_like_encoded_word(text: str) -> bool:

@@ -43,6 +43,13 @@ ODD_SPELLINGS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def closed(settings: Settings) -> None:
+    """Nothing private is allowed, and names are the system's matter, whatever the test run itself sets."""
+    settings.ALLOW_PRIVATE_NETWORKS = []
+    settings.DNS_SERVERS = []
+
+
 def refusal(host: str, port: int = 587, **options: object) -> TargetRefused:
     with pytest.raises(TargetRefused) as caught:
         check_target(host, port, **options)  # type: ignore[arg-type]
