@@ -304,7 +304,7 @@ def test_no_subject_but_the_right_one_passes(subject: bytes) -> None:
 
 
 @pytest.mark.parametrize("piece", [b"a\r\n", b"\r\n", b"=?a\r\n", b"=?utf-8?q?a?=\r\n ", b"a: b\r\n", b" \r\n", b"."])
-@pytest.mark.parametrize("size", [LARGEST_HEADER - 100, LARGEST_MESSAGE - 100])
+@pytest.mark.parametrize("size", [LARGEST_HEADER - 100, 5_000_000])
 def test_the_time_is_linear_in_the_size(piece: bytes, size: int) -> None:
     payload = b"X: " + piece * (size // len(piece)) + b"\r\n\r\nx\r\n"
     started = time.perf_counter()
