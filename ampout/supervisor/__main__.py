@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ampout.supervisor.children import die_with_parent
+from ampout.supervisor.children import adopt_orphans, die_with_parent, kill_orphans
 from ampout.supervisor.errors import StartError
 from ampout.supervisor.installation import Installation
 from ampout.supervisor.interruptions import Interruptions, StopRequestedError
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         die_with_parent(signal.SIGTERM, os.getppid())
     interruptions = Interruptions()
     summary = Summary(time.monotonic())
-    fleet = Fleet(summary.note)
+    adopt_orphans()
+    fleet = Fleet(summary.note, kill_orphans)
     try:
         installation = Installation(os.environ)
         _start(installation, fleet, interruptions, summary)

@@ -119,7 +119,7 @@ def adopt_orphans() -> None:
 
 
 def kill_orphans(known: Collection[int]) -> None:
-    """Kill and collect all children of ours that are not `known`."""
+    """Kill and collect all children of ours that are not `known`: what others left behind, if all of ours are."""
     for pid in set(_children(os.getpid())) - set(known):
         for orphan in [pid, *descendants(pid)]:
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -20,7 +20,7 @@ FIRST_START_BYTES, LATER_START_BYTES = 300_000_000, 50_000_000
 
 
 class DataFolder:
-    """The folder of one installation, held for as long as this object is.
+    """The folder of one installation, held until it is closed or this process ends.
 
     Raises StartError when another supervisor holds it, or it can't be written to.
     """
@@ -38,13 +38,21 @@ class DataFolder:
         self.beat_schedule = self.path / "beat-schedule"
         self._make()
         self._hold()
-        self._check_space()
-        self.run = _run_dir(self.path)
+        try:
+            self._check_space()
+            self.run = _run_dir(self.path)
+        except StartError:
+            self.close()
+            raise
 
     @property
     def has_database(self) -> bool:
         """Whether PostgreSQL was started here before."""
         return (self.postgres / "PG_VERSION").exists()
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._lock.close()
 
     def _make(self) -> None:
         try:
@@ -64,6 +72,7 @@ class DataFolder:
         except OSError:
             self._lock.seek(0)
             holder = self._lock.read().strip()
+            self._lock.close()
             raise StartError(
                 f"Another Ampout (process {holder}) runs on {self.path}. Stop it, or set AMPOUT_DATA to another folder."
             ) from None

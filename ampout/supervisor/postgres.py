@@ -119,12 +119,25 @@ class PostgresServer:
             pause(0.05)
 
     def _lock_holder(self) -> int | None:
-        """The process named by the server's lock file, if it runs and is a PostgreSQL."""
+        """The process named by the server's lock file, if it runs and is the server of this data.
+
+        A lock file that names a process of something else is removed: ids are used again, and the server would refuse.
+        """
+        lock = self.data_dir / "postmaster.pid"
         try:
-            pid = int((self.data_dir / "postmaster.pid").read_text().split()[0])
+            pid = int(lock.read_text().split()[0])
         except (OSError, ValueError, IndexError):
             return None
-        return pid if is_running(pid) and _is_postgres(pid) else None
+        if is_running(pid) and self._is_served_by(pid):
+            return pid
+        lock.unlink()
+        return None
+
+    def _is_served_by(self, pid: int) -> bool:
+        try:
+            return str(self.data_dir) in Path(f"/proc/{pid}/cmdline").read_text()
+        except OSError:
+            return True  # without /proc the lock file is believed
 
     def _prepare(self, programs: PostgresPrograms) -> Identity:
         """The first identity that can use the data, which is handed over to it, and made where there is none."""
@@ -207,14 +220,6 @@ def _hand_over(folder: Path, owner: int) -> None:
         return
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, owner, -1, follow_symlinks=False)
-
-
-def _is_postgres(pid: int) -> bool:
-    """Process ids are used again; without /proc the lock file is believed."""
-    try:
-        return "postgres" in Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return True
 
 
 def _last_words(log: Path) -> str:

@@ -3,12 +3,12 @@
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ampout.supervisor.children import Pause, adopt_orphans, ask, finish, kill_orphans, spawn
+from ampout.supervisor.children import Pause, ask, finish, spawn
 from ampout.supervisor.errors import StartError
 
 READY_SECONDS = 120.0
@@ -81,7 +81,7 @@ class Program:
     def await_ready(self, pause: Pause = time.sleep) -> None:
         """Return once it is ready; raises StartError with its last words where it ends or takes too long."""
         deadline = time.monotonic() + READY_SECONDS
-        while not self._is_ready(self._words()):
+        while self.pid is None or not self._is_ready(self._words()):
             if self.pid is None:
                 raise StartError(f"The {self.name} stopped while starting: {self._last_line()} (log: {self.log_path})")
             if time.monotonic() > deadline:
@@ -126,13 +126,16 @@ class _Restart:
 
 
 class Fleet:
-    """The running services, in the order of their start. Times are seconds of the monotonic clock."""
+    """The running services, in the order of their start. Times are seconds of the monotonic clock.
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    `say` gets a sentence about each that ended; `kill_others` gets the process ids that belong here when one has ended.
+    """
+
+    def __init__(self, say: Callable[[str], None], kill_others: Callable[[Collection[int]], None]) -> None:
         self._say = say
+        self._kill_others = kill_others
         self._services: list[Service] = []
         self._restarts: dict[str, _Restart] = {}
-        adopt_orphans()
 
     def start(self, service: Service, pause: Pause) -> None:
         """Start a service and watch it from now on."""
@@ -165,10 +168,10 @@ class Fleet:
         for service in [*programs, *servers]:
             service.stop()
         self._services.clear()
-        kill_orphans(known=())
+        self._kill_others(())
 
     def _schedule(self, service: Service, restart: _Restart, now: float) -> None:
-        kill_orphans(known=[other.pid for other in self._services if other.pid is not None])
+        self._kill_others([other.pid for other in self._services if other.pid is not None])
         if now - restart.started > STEADY_SECONDS:
             restart.delay = FIRST_DELAY
         restart.due = now + restart.delay
