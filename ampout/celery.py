@@ -1,11 +1,39 @@
 """The Celery application: it only wakes workers; the rows are the truth (design, law 6)."""
 
+import ctypes
 import os
+import signal
+import sys
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init, worker_process_init, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ampout.settings")
 
 app = Celery("ampout")
 app.config_from_object("ampout.schedule:CeleryConfiguration")
 app.autodiscover_tasks(["dispatch"])
+
+_PR_SET_PDEATHSIG = 1
+
+
+@worker_init.connect
+def _make_stop_pipe(**_facts: Any) -> None:
+    from dispatch.services import shutdown  # noqa: PLC0415  # needs Django's settings, which this module comes before
+
+    shutdown.prepare()
+
+
+@worker_shutting_down.connect
+def _stop_deliver_loop(**_facts: Any) -> None:
+    from dispatch.services import shutdown  # noqa: PLC0415
+
+    shutdown.request_stop()
+
+
+@worker_process_init.connect
+def _die_with_parent(**_facts: Any) -> None:
+    """A child whose parent was killed must not go on sending beside its successor."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

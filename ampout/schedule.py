@@ -36,8 +36,12 @@ class CeleryConfiguration:
     beat_schedule = {
         # Gives slots to what is due.
         "plan": _entry("dispatch.tasks.plan", settings.PLAN_EVERY_SECONDS),
+        # Asks the DNS about the domains that the planner waits for.
+        "look_up_mx": _entry("dispatch.tasks.look_up_mx", settings.PLAN_EVERY_SECONDS),
         # Starts the deliver loop in a worker process that has none.
         "deliver": _entry("dispatch.tasks.deliver", settings.PLAN_EVERY_SECONDS),
         # Heals what a dead worker held.
         "reconcile": _entry("dispatch.tasks.reconcile", settings.RECONCILE_EVERY_SECONDS),
+        # Clears the personal fields of deleted contacts once nothing of theirs is under way.
+        "clear_deleted": _entry("dispatch.tasks.clear_deleted", 60),
     }

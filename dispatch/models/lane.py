@@ -20,9 +20,7 @@ class DeliveryWorker(models.Model):
     class Meta:
         ordering = ("-started_at",)
         constraints = (
-            models.UniqueConstraint(
-                fields=["name"], condition=Q(ended_at__isnull=True), name="one_live_loop_per_name"
-            ),
+            models.UniqueConstraint(fields=["name"], condition=Q(ended_at__isnull=True), name="one_live_loop_per_name"),
         )
         indexes = (
             models.Index(fields=["lease_until"], condition=Q(ended_at__isnull=True), name="delivery_worker_live"),

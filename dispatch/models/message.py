@@ -76,9 +76,7 @@ class Message(AccountOwned):
                 condition=Q(usage_day__isnull=False),
                 name="message_by_usage_day",
             ),
-            models.Index(
-                fields=["worker_id"], condition=Q(state__in=["claimed", "wire"]), name="message_by_worker"
-            ),
+            models.Index(fields=["worker_id"], condition=Q(state__in=["claimed", "wire"]), name="message_by_worker"),
             models.Index(
                 fields=["campaign", "state"],
                 condition=Q(state__in=["planned", "claimed", "wire", "deferred", "unknown"]),

@@ -16,9 +16,7 @@ class MxVerdict(models.Model):
 
     class Meta:
         ordering = ("domain",)
-        indexes = (
-            models.Index(fields=["wanted_at"], condition=Q(wanted_at__isnull=False), name="mx_verdict_wanted"),
-        )
+        indexes = (models.Index(fields=["wanted_at"], condition=Q(wanted_at__isnull=False), name="mx_verdict_wanted"),)
 
     def __str__(self) -> str:
         return f"{self.domain} {self.status}"

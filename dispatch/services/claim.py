@@ -20,7 +20,7 @@ UPDATE dispatch_lane SET worker_id = %(worker)s
 WHERE credential_id IN (
     SELECT lane.credential_id FROM dispatch_lane lane
     WHERE lane.worker_id IS NULL
-      AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(until)s)
+      AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(now)s)
       AND lane.credential_id IN (
           SELECT message.credential_id FROM dispatch_message message
           WHERE message.state IN ('planned', 'deferred') AND message.due_at <= %(until)s
@@ -36,7 +36,7 @@ WITH due AS (
     SELECT message.id FROM dispatch_message message
     JOIN dispatch_lane lane ON lane.credential_id = message.credential_id AND lane.worker_id = %(worker)s
     WHERE message.state IN ('planned', 'deferred') AND message.due_at <= %(until)s
-      AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(until)s)
+      AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(now)s)
     ORDER BY message.due_at
     LIMIT %(messages)s
     FOR UPDATE OF message SKIP LOCKED
@@ -69,7 +69,7 @@ def claim_messages(worker_id: uuid.UUID, *, now: datetime, lanes: int, messages:
 
     Nothing is claimed by a loop whose lease was reaped.
     """
-    facts = {"worker": worker_id, "until": now + CLAIM_AHEAD, "lanes": lanes, "messages": messages}
+    facts = {"worker": worker_id, "now": now, "until": now + CLAIM_AHEAD, "lanes": lanes, "messages": messages}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LIVE_WORKER, [worker_id])
         if cursor.fetchone() is None:

@@ -16,6 +16,8 @@ def _lease() -> timedelta:
 
 def start_worker(name: str) -> uuid.UUID | None:
     """Register a deliver loop under `name`; None while a live one holds that name."""
+    if DeliveryWorker.objects.filter(name=name, ended_at__isnull=True).exists():
+        return None
     try:
         with transaction.atomic():
             return DeliveryWorker.objects.create(name=name, started_at=Now(), lease_until=Now() + _lease()).pk
@@ -25,9 +27,7 @@ def start_worker(name: str) -> uuid.UUID | None:
 
 def renew_lease(worker_id: uuid.UUID) -> bool:
     """Extend the lease; False when it was reaped, and the loop must stop touching messages."""
-    return bool(
-        DeliveryWorker.objects.filter(pk=worker_id, ended_at__isnull=True).update(lease_until=Now() + _lease())
-    )
+    return bool(DeliveryWorker.objects.filter(pk=worker_id, ended_at__isnull=True).update(lease_until=Now() + _lease()))
 
 
 def end_worker(worker_id: uuid.UUID) -> None:

@@ -2,7 +2,8 @@
 
 1. Lock what may be stopped for a while, in the order account, campaign, credential: shared, as many wires pass at once.
    A pause, a disabling or a suspension updates these rows and so waits for us, or we see it.
-2. Lock the enrollments (or, for single messages, the address's suppression row) that are not stopped, ids in order.
+2. Lock what may be stopped for good: the address's suppression row for single messages, then the enrollments, ids in
+   order.
 3. Mark the messages that are still ours and that all of this lets through.
 """
 
@@ -18,7 +19,7 @@ SELECT message.id, message.stream, message.account_id, message.campaign_id, mess
        message.enrollment_id, message.recipient_digest
 FROM dispatch_message message
 JOIN unnest(%(ids)s::uuid[], %(fences)s::int[]) AS asked(id, fence) ON asked.id = message.id
-WHERE message.state = 'claimed' AND message.worker_id = %(worker)s AND message.fence = asked.fence
+WHERE message.state IN ('claimed', 'wire') AND message.worker_id = %(worker)s AND message.fence = asked.fence
 """
 _ACCOUNTS = "SELECT id FROM accounts_account WHERE id = ANY(%s) AND suspended_at IS NULL ORDER BY id FOR SHARE"
 _CAMPAIGNS = """
@@ -40,7 +41,8 @@ ORDER BY id FOR NO KEY UPDATE
 _MARK = """
 UPDATE dispatch_message message
 SET state = 'wire', wire_at = %(now)s, first_attempt_at = COALESCE(first_attempt_at, %(now)s)
-WHERE message.id = ANY(%(ids)s) AND message.state = 'claimed' AND message.worker_id = %(worker)s
+WHERE message.id = ANY(%(ids)s) AND message.state IN ('claimed', 'wire')
+  AND message.worker_id = %(worker)s
   AND NOT EXISTS (
       SELECT 1 FROM campaigns_suppression suppression
       WHERE suppression.account_id = message.account_id AND suppression.scope <> ''
@@ -52,12 +54,11 @@ RETURNING message.id
 Row = tuple[uuid.UUID, str, uuid.UUID, uuid.UUID, uuid.UUID, uuid.UUID | None, bytes]
 
 
-def commit_wire(
-    worker_id: uuid.UUID, asked: Sequence[tuple[uuid.UUID, int]], *, now: datetime
-) -> set[uuid.UUID]:
+def commit_wire(worker_id: uuid.UUID, asked: Sequence[tuple[uuid.UUID, int]], *, now: datetime) -> set[uuid.UUID]:
     """Mark the messages, given as (id, fence), that may leave now; returns the ids that were granted.
 
-    What is not granted was stopped, paused, released or taken over, and must not be sent.
+    What is not granted was stopped, paused, released or taken over, and must not be sent. Asking again for a claim whose
+    wire was committed (the answer was lost with the connection) grants it again: only its holder can ask.
     """
     facts = {"ids": [pair[0] for pair in asked], "fences": [pair[1] for pair in asked], "worker": worker_id}
     with transaction.atomic(), connection.cursor() as cursor:
@@ -80,10 +81,12 @@ def _let_through(cursor: CursorWrapper, rows: list[Row]) -> list[uuid.UUID]:
         and (row[1] == "test" or campaigns[row[3]] == "active")
         and row[4] in credentials
     ]
-    enrollments = _ids(cursor, _ENROLLMENTS, {row[5] for row in rows if row[5] is not None})
     addresses = _free_addresses(cursor, [row for row in rows if row[5] is None])
+    enrollments = _ids(cursor, _ENROLLMENTS, {row[5] for row in rows if row[5] is not None})
     return [
-        row[0] for row in rows if (row[5] in enrollments if row[5] is not None else (row[2], bytes(row[6])) in addresses)
+        row[0]
+        for row in rows
+        if (row[5] in enrollments if row[5] is not None else (row[2], bytes(row[6])) in addresses)
     ]
 
 

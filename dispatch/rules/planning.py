@@ -1,0 +1,264 @@
+"""Which due steps get a slot now, through whom, and why the others wait (design: Rotation, Gap, Daily limit).
+
+1. Candidates are taken in the total order: later steps first, then what lost its slot, then priority, batch,
+   enrolled_at, id.
+2. A candidate whose domain takes no mail is cancelled; one whose domain is silent, or not looked up, waits.
+3. A later step goes through the credential of step 1; so does a first step that was attempted before.
+4. A first step goes through the least loaded credential with room (rotation); it takes one unit of today's cap.
+5. The slot is a gap after the credential's latest one. No credential is planned further ahead than the horizon, and
+   no first step past midnight, so that a day's cap is only touched on that day.
+"""
+
+import heapq
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from dispatch.rules import rotation, timing
+from dispatch.rules.rotation import CredentialLoad, RotationReason
+
+QUEUE_PER_LANE = 200
+"""How many slots one credential may have given out and not used: bounds what a slow server holds back."""
+
+
+class MxState(StrEnum):
+    """What is known of a candidate's domain."""
+
+    UNCHECKED = "unchecked"
+    """The campaign does not ask."""
+    PRESENT = "present"
+    ABSENT = "absent"
+    SILENT = "silent"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A step of an enrollment that is due. `message_id` is set when it has a row that lost its slot."""
+
+    enrollment_id: uuid.UUID
+    campaign_id: uuid.UUID
+    position: int
+    priority: int
+    batch_number: int
+    enrolled_at: datetime
+    sender_id: uuid.UUID | None
+    seed: int
+    mx: MxState = MxState.UNCHECKED
+    message_id: uuid.UUID | None = None
+    held_unit: tuple[uuid.UUID, date] | None = None
+
+    @property
+    def order(self) -> tuple[int, bool, int, int, datetime, uuid.UUID]:
+        """The total order of planning."""
+        return (
+            -self.position,
+            self.message_id is None,
+            -self.priority,
+            self.batch_number,
+            self.enrolled_at,
+            self.enrollment_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFacts:
+    """A usable credential: enabled, with today's use of its cap and its place in time."""
+
+    credential_id: uuid.UUID
+    limit: int
+    used: int
+    last_slot_at: datetime | None
+    last_finished_at: datetime | None
+    back_off_until: datetime | None
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFacts:
+    """An active campaign; `credential_ids` are the usable ones attached to it."""
+
+    campaign_id: uuid.UUID
+    min_wait_seconds: int
+    max_wait_seconds: int
+    credential_ids: tuple[uuid.UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A slot for a candidate. `takes_unit`: it needs a unit of the credential's cap on `day`."""
+
+    candidate: Candidate
+    credential_id: uuid.UUID
+    due_at: datetime
+    gap_seconds: int
+    day: date
+    takes_unit: bool
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a tick decided. `closed` tells why a campaign's remaining first steps wait."""
+
+    assignments: list[Assignment] = field(default_factory=list)
+    absent: list[Candidate] = field(default_factory=list)
+    silent: list[Candidate] = field(default_factory=list)
+    waiting: dict[uuid.UUID, str] = field(default_factory=dict)
+    closed: dict[uuid.UUID, RotationReason] = field(default_factory=dict)
+
+
+class _Lane:
+    """A lane while a plan is made: its slot moves as slots are given out."""
+
+    def __init__(self, facts: LaneFacts, now: datetime, ahead: timedelta) -> None:
+        self.facts, self.now, self.ahead = facts, now, ahead
+        self.used, self.queued, self.last_slot_at = facts.used, facts.queued, facts.last_slot_at
+        self.backing_off = facts.back_off_until is not None and facts.back_off_until > now
+
+    @property
+    def open(self) -> bool:
+        return self.queued < QUEUE_PER_LANE and timing.room_ahead(self.last_slot_at, self.now, self.ahead)
+
+    @property
+    def has_room(self) -> bool:
+        return self.used < self.facts.limit
+
+    def slot(self, gap_seconds: int) -> datetime:
+        return timing.next_slot(self.now, self.last_slot_at, self.facts.last_finished_at, gap_seconds)
+
+    def open_today(self, gap_seconds: int) -> bool:
+        return self.open and timing.day_of(self.slot(gap_seconds)) == timing.day_of(self.now)
+
+    def load(self) -> CredentialLoad:
+        return CredentialLoad(self.facts.credential_id, self.used, self.facts.limit, backing_off=self.backing_off)
+
+    def key(self) -> tuple[float, int, int]:
+        """Rotation's order. Equal shares give equal floats, and limits below 2**26 never confuse unequal ones."""
+        return (self.used / self.facts.limit, self.used, self.facts.credential_id.int)
+
+
+class _Rota:
+    """A campaign's lanes by load: a heap, so that 500 credentials cost no more a contact than five.
+
+    Another campaign may load a lane meanwhile; a key that has grown stale is put right when it comes up.
+    """
+
+    def __init__(self, lanes: Iterable[_Lane]) -> None:
+        self.lanes = list(lanes)
+        usable = [lane for lane in self.lanes if lane.has_room and not lane.backing_off]
+        self.heap = [(lane.key(), lane.facts.credential_id, lane) for lane in usable]
+        heapq.heapify(self.heap)
+
+    def lightest(self) -> _Lane | None:
+        """The least loaded lane with room; None when there is none."""
+        while self.heap:
+            key, credential_id, lane = self.heap[0]
+            if not lane.has_room:
+                heapq.heappop(self.heap)
+            elif key != lane.key():
+                heapq.heapreplace(self.heap, (lane.key(), credential_id, lane))
+            else:
+                return lane
+        return None
+
+    def why_none(self) -> RotationReason:
+        return rotation.choose_credential(lane.load() for lane in self.lanes).reason
+
+
+class _Planner:
+    def __init__(
+        self,
+        lanes: Iterable[LaneFacts],
+        campaigns: Iterable[CampaignFacts],
+        now: datetime,
+        ahead: timedelta,
+    ) -> None:
+        self.lanes = {lane.credential_id: _Lane(lane, now, ahead) for lane in lanes}
+        self.campaigns = {campaign.campaign_id: campaign for campaign in campaigns}
+        self.rotas: dict[uuid.UUID, _Rota] = {}
+        self.now = now
+        self.plan = Plan()
+
+    def consider(self, candidate: Candidate) -> None:
+        if candidate.mx is MxState.ABSENT:
+            self.plan.absent.append(candidate)
+        elif candidate.mx is MxState.SILENT:
+            self.plan.silent.append(candidate)
+        elif candidate.mx is MxState.PENDING:
+            self.plan.waiting[candidate.enrollment_id] = "mx_pending"
+        else:
+            self._give_slot(candidate)
+
+    def _give_slot(self, candidate: Candidate) -> None:
+        campaign = self.campaigns[candidate.campaign_id]
+        gap = timing.draw_gap(campaign.min_wait_seconds, campaign.max_wait_seconds, candidate.seed)
+        if candidate.sender_id in self.lanes and candidate.sender_id in campaign.credential_ids:
+            reason = self._through_sender(candidate, self.lanes[candidate.sender_id], gap)
+        elif candidate.position > 1 and candidate.sender_id is not None:
+            reason = "credential_disabled"
+        else:
+            reason = self._by_rotation(candidate, campaign, gap)
+        if reason:
+            self.plan.waiting[candidate.enrollment_id] = reason
+
+    def _through_sender(self, candidate: Candidate, lane: _Lane, gap: int) -> str:
+        """Keep to the credential that wrote before; returns why it has to wait, or nothing."""
+        if lane.backing_off:
+            return "back_off"
+        takes_unit = self._takes_unit(candidate, lane)
+        if takes_unit and not lane.has_room:
+            return "daily_cap"
+        if not (lane.open_today(gap) if candidate.position == 1 else lane.open):
+            return "gap"
+        self._assign(candidate, lane, gap, takes_unit=takes_unit)
+        return ""
+
+    def _by_rotation(self, candidate: Candidate, campaign: CampaignFacts, gap: int) -> str:
+        """Let rotation choose; once nobody can be chosen, the campaign's later candidates need not ask again."""
+        if campaign.campaign_id in self.plan.closed:
+            return self.plan.closed[campaign.campaign_id].value
+        rota = self._rota(campaign)
+        lane = rota.lightest()
+        if lane is None or not lane.open_today(gap):
+            reason = rota.why_none() if lane is None else RotationReason.GAP
+            self.plan.closed[campaign.campaign_id] = reason
+            return reason.value
+        self._assign(candidate, lane, gap, takes_unit=self._takes_unit(candidate, lane))
+        return ""
+
+    def _rota(self, campaign: CampaignFacts) -> _Rota:
+        if campaign.campaign_id not in self.rotas:
+            usable = [self.lanes[key] for key in campaign.credential_ids if key in self.lanes]
+            self.rotas[campaign.campaign_id] = _Rota(usable)
+        return self.rotas[campaign.campaign_id]
+
+    def _takes_unit(self, candidate: Candidate, lane: _Lane) -> bool:
+        """Only first steps use the cap, and one that holds today's unit of this credential keeps it."""
+        held = (lane.facts.credential_id, timing.day_of(self.now))
+        return candidate.position == 1 and candidate.held_unit != held
+
+    def _assign(self, candidate: Candidate, lane: _Lane, gap: int, *, takes_unit: bool) -> None:
+        due_at = lane.slot(gap)
+        lane.last_slot_at = due_at
+        lane.queued += 1
+        lane.used += takes_unit
+        self.plan.assignments.append(
+            Assignment(candidate, lane.facts.credential_id, due_at, gap, timing.day_of(due_at), takes_unit)
+        )
+
+
+def decide_plan(
+    candidates: Sequence[Candidate],
+    lanes: Iterable[LaneFacts],
+    campaigns: Iterable[CampaignFacts],
+    *,
+    now: datetime,
+    ahead: timedelta,
+) -> Plan:
+    """The plan of one tick, by the numbered list above. Every candidate's campaign is among `campaigns`."""
+    planner = _Planner(lanes, campaigns, now, ahead)
+    for candidate in sorted(candidates, key=lambda candidate: candidate.order):
+        planner.consider(candidate)
+    return planner.plan

@@ -1,0 +1,169 @@
+"""What settled messages mean for their enrollments: the sequence goes on, ends, or stops."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from ampout.events.kinds import EventKind
+from ampout.events.services import Fact, record_events
+from campaigns.models import Contact, Enrollment, SequenceStep
+from campaigns.rules.enrollment_state import EnrollmentStatus, StopReason, WaitReason, risen
+from campaigns.rules.suppression import SuppressionReason
+from dispatch.models import Message
+from dispatch.rules.message_state import MessageState
+from dispatch.rules.timing import step_due_at, unknown_step_due_at
+from dispatch.services import stops
+from dispatch.services.enrollment_events import enrollment_data
+
+if TYPE_CHECKING:
+    from dispatch.services.settle import Outcome
+
+SENT = frozenset({MessageState.ACCEPTED, MessageState.UNKNOWN})
+_STOPS: dict[MessageState, StopReason] = {
+    MessageState.REFUSED: StopReason.REFUSED,
+    MessageState.GAVE_UP: StopReason.GAVE_UP,
+    MessageState.QUARANTINED: StopReason.QUARANTINED,
+}
+_ADVANCED_FIELDS = [
+    "status",
+    "sent_at",
+    "smtp_credential",
+    "next_position",
+    "next_due_at",
+    "wait_reason",
+    "finished_at",
+    "steps_due",
+]
+
+
+def lock_enrollments(outcomes: "Sequence[Outcome]") -> None:
+    """Take the locks of a batch in order: suppression rows, then every enrollment that may change, by id."""
+    ids = [outcome.message_id for outcome in outcomes]
+    bounced = [outcome.message_id for outcome in outcomes if outcome.suppress]
+    for message in Message.everywhere.filter(pk__in=bounced).order_by("account_id", "recipient_digest"):
+        stops.note_suppression(
+            message.account_id,
+            bytes(message.recipient_digest),
+            SuppressionReason.HARD_BOUNCE,
+            now=next(outcome.ended_at for outcome in outcomes if outcome.message_id == message.pk),
+        )
+    own = Message.everywhere.filter(pk__in=ids, enrollment__isnull=False).values_list("enrollment_id", flat=True)
+    stops.lock_enrollments({*own, *_enrollments_at_same_addresses(bounced)})
+
+
+def _enrollments_at_same_addresses(message_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    found: set[uuid.UUID] = set()
+    for account_id, digest in Message.everywhere.filter(pk__in=message_ids).values_list(
+        "account_id", "recipient_digest"
+    ):
+        contacts = Contact.objects.of(account_id).filter(address_digest=bytes(digest))
+        found.update(Enrollment.objects.of(account_id).filter(contact__in=contacts).values_list("pk", flat=True))
+    return found
+
+
+def draw_consequences(outcomes: "Sequence[Outcome]") -> None:
+    """Advance or stop the enrollments of these moved messages, inside the transaction that moved them."""
+    by_message = {outcome.message_id: outcome for outcome in outcomes}
+    messages = list(
+        Message.everywhere.filter(pk__in=by_message, enrollment__isnull=False).select_related("enrollment__contact")
+    )
+    advance([message for message in messages if MessageState(message.state) in SENT])
+    for message in messages:
+        if MessageState(message.state) in _STOPS:
+            stop_after(message, by_message[message.pk])
+
+
+def advance(messages: Sequence[Message]) -> None:
+    """Count these messages as sent and make their next steps due. The messages come with enrollment and contact."""
+    plans = _step_plans({message.campaign_id for message in messages if message.campaign_id})
+    for message in messages:
+        _advance_one(message, plans[message.campaign_id])
+    Enrollment.everywhere.bulk_update([message.enrollment for message in messages], _ADVANCED_FIELDS, batch_size=500)
+    now = max((message.settled_at for message in messages), default=None)
+    if now is not None:
+        record_events([_sent_fact(message) for message in messages], now=now)
+
+
+def _advance_one(message: Message, plan: "StepPlan") -> None:
+    enrollment, wire_at = message.enrollment, message.wire_at
+    enrollment.status = risen(EnrollmentStatus(enrollment.status), EnrollmentStatus.SENT).value
+    enrollment.sent_at = enrollment.sent_at or wire_at
+    enrollment.smtp_credential_id = message.credential_id
+    enrollment.next_position = message.step_position + 1
+    if enrollment.stopped_at is not None:
+        return
+    unknown = message.state == MessageState.UNKNOWN
+    enrollment.next_due_at = plan.next_due_at(message.step_position, wire_at, unknown=unknown)
+    enrollment.wait_reason = WaitReason.UNKNOWN_GRACE.value if unknown else WaitReason.DELAY.value
+    if enrollment.next_due_at is None:
+        finish(enrollment, plan.steps, now=message.settled_at)
+
+
+def finish(enrollment: Enrollment, steps: int, *, now: datetime) -> None:
+    """The sequence is through; a step added later is not due to this enrollment."""
+    enrollment.finished_at, enrollment.steps_due = now, steps
+    enrollment.next_due_at, enrollment.wait_reason = None, ""
+
+
+def stop_after(message: Message, outcome: "Outcome") -> None:
+    """Stop the enrollment of a message that ended badly, and of everyone at an address that does not exist."""
+    enrollment = message.enrollment
+    enrollment.next_position = message.step_position + 1
+    Enrollment.everywhere.filter(pk=enrollment.pk).update(next_position=enrollment.next_position)
+    words = outcome.reply_text or str(outcome.reason)
+    reason = StopReason.BOUNCED if outcome.hard_bounce else _STOPS[MessageState(message.state)]
+    stops.stop_enrollments([enrollment.pk], reason, now=outcome.ended_at, bounce_reason=words)
+    if outcome.suppress:
+        others = _enrollments_at_same_addresses([message.pk]) - {enrollment.pk}
+        stops.stop_enrollments(others, StopReason.BOUNCED, now=outcome.ended_at, bounce_reason=words)
+
+
+def _sent_fact(message: Message) -> Fact:
+    return Fact(
+        message.account_id,
+        EventKind.ENROLLMENT_SENT,
+        f"{EventKind.ENROLLMENT_SENT}:{message.enrollment_id}:{message.step_position}",
+        enrollment_data(message.enrollment),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """How many steps a campaign has, and each one's delay in minutes by position."""
+
+    delays: dict[int, int]
+
+    @property
+    def steps(self) -> int:
+        """The number of steps."""
+        return len(self.delays)
+
+    def next_due_at(self, position: int, wire_at: datetime, *, unknown: bool) -> datetime | None:
+        """When the step after `position` is due; None when there is none.
+
+        After an unknown message the enrollment stays open for the grace period even where no step follows, as evidence
+        may still move it.
+        """
+        grace = timedelta(seconds=settings.UNKNOWN_GRACE_SECONDS)
+        delay = self.delays.get(position + 1)
+        if unknown:
+            return unknown_step_due_at(wire_at, delay or 0, grace)
+        return None if delay is None else step_due_at(wire_at, delay)
+
+
+def _step_plans(campaign_ids: set[uuid.UUID]) -> dict[uuid.UUID, StepPlan]:
+    plans: dict[uuid.UUID, StepPlan] = {campaign_id: StepPlan({}) for campaign_id in campaign_ids}
+    for campaign_id, position, delay in SequenceStep.objects.filter(campaign__in=campaign_ids).values_list(
+        "campaign_id", "position", "delay_minutes"
+    ):
+        plans[campaign_id].delays[position] = delay
+    return plans
+
+
+def step_plan(campaign_id: uuid.UUID) -> StepPlan:
+    """The steps of one campaign."""
+    return _step_plans({campaign_id})[campaign_id]

@@ -1,0 +1,78 @@
+"""The daily cap: units are reserved by one conditional UPDATE, never counted afterwards (design, law 4).
+
+A step-1 message holds one unit of (credential, day) from its planning on; `Message.usage_day` and `DailyUsage.used`
+change in the same transaction, so they always agree.
+"""
+
+import uuid
+from collections import Counter
+from datetime import date
+
+from django.db import connection, transaction
+
+from dispatch.models import DailyUsage
+from dispatch.services.lanes import lock_lane
+
+_RESERVE = """
+UPDATE dispatch_dailyusage usage
+SET used = usage.used + %(units)s, highest_limit = GREATEST(usage.highest_limit, credential.daily_limit)
+FROM credentials_smtpcredential credential
+WHERE credential.id = usage.credential_id AND usage.credential_id = %(credential)s AND usage.day = %(day)s
+  AND usage.used + %(units)s <= credential.daily_limit
+"""
+_RETURN = "UPDATE dispatch_dailyusage SET used = used - %s WHERE credential_id = %s AND day = %s"
+_UNITS_TO_RETURN = """
+WITH held AS (
+    SELECT id, credential_id, usage_day FROM dispatch_message
+    WHERE usage_day IS NOT NULL AND due_at IS NULL AND first_attempt_at IS NULL AND state IN ('planned', 'cancelled')
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE dispatch_message message SET usage_day = NULL
+FROM held WHERE message.id = held.id
+RETURNING held.credential_id, held.usage_day
+"""
+_MOVE_DAY = """
+UPDATE dispatch_message SET usage_day = %s
+WHERE id = %s AND fence = %s AND worker_id = %s AND state = 'claimed' AND usage_day = %s
+"""
+
+
+def reserve(credential_id: uuid.UUID, day: date, units: int) -> bool:
+    """Take units of a credential's cap; False when they do not fit. Call it with the lane locked."""
+    DailyUsage.objects.bulk_create([DailyUsage(credential_id=credential_id, day=day)], ignore_conflicts=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_RESERVE, {"units": units, "credential": credential_id, "day": day})
+        return cursor.rowcount == 1
+
+
+def give_back(credential_id: uuid.UUID, day: date, units: int) -> None:
+    """Return units that no message holds any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RETURN, [units, credential_id, day])
+
+
+@transaction.atomic
+def return_units() -> int:
+    """Give back the units of messages that were cancelled, or lost their slot, before any transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNITS_TO_RETURN)
+        returned = Counter((credential_id, day) for credential_id, day in cursor.fetchall())
+    for (credential_id, day), units in sorted(returned.items()):
+        give_back(credential_id, day, units)
+    return sum(returned.values())
+
+
+@transaction.atomic
+def move_unit(
+    worker_id: uuid.UUID, message_id: uuid.UUID, fence: int, credential_id: uuid.UUID, days: tuple[date, date]
+) -> bool:
+    """Move a claimed message's unit from one day to a later one; False when that day is full or the claim is lost."""
+    held, wanted = days
+    lock_lane(credential_id)
+    if not reserve(credential_id, wanted, 1):
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_DAY, [wanted, message_id, fence, worker_id, held])
+        moved = cursor.rowcount == 1
+    give_back(credential_id, held if moved else wanted, 1)
+    return moved

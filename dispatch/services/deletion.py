@@ -1,0 +1,115 @@
+"""Deleting and erasing: what has not started is cancelled, the ledger and the suppressions stay (design: Deleting)."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from ampout.accounts.models import Account
+from ampout.lib import clock
+from ampout.lib.errors import NotFound
+from campaigns.models import Campaign, CampaignCredential, Contact, ContactImport
+from campaigns.rules.enrollment_state import StopReason
+from credentials.models import SmtpCredential
+from dispatch.models import Message
+from dispatch.rules.message_state import OUTSTANDING
+from dispatch.services.lifecycle import lock_campaign
+from dispatch.services.senders import let_go
+
+# Set-based, as a campaign may have a million of them; ids in order, as every stop fact takes them.
+_STOP = """
+UPDATE campaigns_enrollment SET stopped_at = %(now)s, stop_reason = %(reason)s, next_due_at = NULL, wait_reason = ''
+WHERE id IN (
+    SELECT id FROM campaigns_enrollment
+    WHERE {owner} = ANY(%(owners)s) AND stopped_at IS NULL ORDER BY id FOR NO KEY UPDATE
+)
+"""
+_CANCEL = """
+UPDATE dispatch_message SET state = 'cancelled', reason = %(reason)s, due_at = NULL, settled_at = %(now)s
+WHERE {owner} = ANY(%(owners)s) AND state IN ('planned', 'deferred')
+"""
+
+CLEARED_CONTACT: dict[str, Any] = {
+    "email": "",
+    "identity": "",
+    "domain": "",
+    "first_name": "",
+    "last_name": "",
+    "company": "",
+    "custom_fields": {},
+    "source": "",
+    "lawful_basis": "",
+    "consent_at": None,
+}
+
+
+def _stop_all(owner: str, owners: list[uuid.UUID], now: datetime) -> None:
+    facts = {"owners": owners, "now": now, "reason": StopReason.OWNER_DELETED.value}
+    with connection.cursor() as cursor:
+        cursor.execute(_STOP.format(owner=owner), facts)
+        cursor.execute(_CANCEL.format(owner=owner), facts)
+
+
+@transaction.atomic
+def delete_campaign(account: Account, campaign_id: uuid.UUID, *, now: datetime | None = None) -> None:
+    """Delete a campaign: 404 from now on; its credentials are let go. Raises NotFound."""
+    now = now or clock.utc_now()
+    campaign = lock_campaign(account, campaign_id)
+    Campaign.everywhere.filter(pk=campaign.pk).update(deleted_at=now, updated_at=now)
+    attached = CampaignCredential.objects.filter(campaign=campaign).order_by("credential_id")
+    ids = list(attached.values_list("credential_id", flat=True))
+    credentials = list(SmtpCredential.everywhere.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
+    attached.delete()
+    _stop_all("campaign_id", [campaign.pk], now)
+    for credential in credentials:
+        let_go(campaign, credential, now=now)
+
+
+@transaction.atomic
+def delete_contact(account: Account, contact_id: uuid.UUID, *, now: datetime | None = None) -> None:
+    """Delete a contact: its sequences stop, its personal fields are cleared. Raises NotFound."""
+    contact = Contact.objects.of(account).filter(pk=contact_id, deleted_at__isnull=True)
+    if not contact.exists():
+        raise NotFound("contact_not_found")
+    _delete_contacts(contact, now or clock.utc_now())
+
+
+def erase_contact(account: Account, contact_id: uuid.UUID, *, now: datetime | None = None) -> None:
+    """Erase a person: the same as deletion, asked for by the person (GDPR, article 17). Raises NotFound."""
+    delete_contact(account, contact_id, now=now)
+
+
+@transaction.atomic
+def delete_import(account: Account, import_id: uuid.UUID, *, now: datetime | None = None) -> None:
+    """Delete an import with its contacts and their enrollments. Raises NotFound."""
+    now = now or clock.utc_now()
+    found = ContactImport.objects.of(account).filter(pk=import_id, deleted_at__isnull=True)
+    if not found.update(deleted_at=now):
+        raise NotFound("contact_import_not_found")
+    _delete_contacts(Contact.objects.of(account).filter(contact_import_id=import_id, deleted_at__isnull=True), now)
+
+
+def _delete_contacts(contacts: "QuerySet[Contact]", now: datetime) -> None:
+    ids = list(contacts.values_list("pk", flat=True))
+    _stop_all("contact_id", ids, now)
+    Contact.everywhere.filter(pk__in=ids).update(deleted_at=now)
+    clear_personal_fields(ids)
+
+
+def clear_personal_fields(contact_ids: list[uuid.UUID]) -> int:
+    """Clear the personal fields of deleted contacts with nothing under way; the others are cleared by a later tick."""
+    busy = Message.everywhere.filter(
+        contact_id__in=contact_ids, state__in=[state.value for state in OUTSTANDING]
+    ).values("contact_id")
+    idle = Contact.everywhere.filter(pk__in=contact_ids, deleted_at__isnull=False).exclude(pk__in=busy)
+    ids = list(idle.values_list("pk", flat=True))
+    Message.everywhere.filter(contact_id__in=ids).update(recipient="", subject="", reply_text="")
+    return Contact.everywhere.filter(pk__in=ids).update(**CLEARED_CONTACT)
+
+
+def clear_late_ones() -> int:
+    """Clear the deleted contacts whose last message has come to its end since."""
+    late = Contact.everywhere.filter(deleted_at__isnull=False).exclude(identity="")
+    return clear_personal_fields(list(late.values_list("pk", flat=True)[:1_000]))

@@ -1,0 +1,171 @@
+"""The deliver loop: one long-lived asyncio loop that holds the conversations of many credentials side by side.
+
+1. Claim what is due within 30 s, taking free lanes (credentials) for it.
+2. One task a lane sends its messages one after the other, each at its slot and a gap after the previous one.
+3. Before a connection is used: is the message still wanted, and is it still the day whose cap it holds a unit of?
+4. MAIL and RCPT; then `wire` is committed, together with those of all conversations that ask at the same moment, but
+   never before the previous message of this connection is settled: one message a connection is in doubt at most.
+5. The body, the final reply, the verdict, the settlement.
+
+The loop renews its lease; once that is lost it drops every connection and moves nothing more.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from django.conf import settings
+
+from ampout.lib import clock
+from dispatch.services import capacity, claim, hand_back, leases, outbox, settle, wire
+from dispatch.services.claim import Claim
+from dispatch.services.database_thread import Batcher, DatabaseThread
+from dispatch.services.failpoints import crash
+from dispatch.services.lane_runner import LaneRunner
+from dispatch.services.outbox import Prepared
+from dispatch.services.settle import Outcome
+
+logger = logging.getLogger(__name__)
+
+IDLE_CLAIM_SECONDS = 0.5
+MAXIMUM_HELD = 2_000
+"""Messages in one loop's hands; what is due beyond that is left to other loops."""
+
+
+class DeliverLoop:
+    """One loop under one lease. `stop_requested` is polled; the loop then releases what it holds and returns."""
+
+    def __init__(self, worker_id: uuid.UUID, stop_requested: Callable[[], bool]) -> None:
+        self.worker_id = worker_id
+        self.stop_requested = stop_requested
+        self.database = DatabaseThread()
+        self.starts = Batcher[tuple[uuid.UUID, int], bool](self.database, self._may_start)
+        self.wires = Batcher[tuple[uuid.UUID, int], bool](self.database, self._commit_wire)
+        self.settlements = Batcher[Outcome, bool](self.database, self._settle)
+        self.runners: dict[uuid.UUID, LaneRunner] = {}
+        self.fenced = False
+
+    # -- What lanes ask of the database, each for a whole batch
+
+    def _may_start(self, asked: Sequence[tuple[uuid.UUID, int]]) -> list[bool]:
+        allowed = hand_back.may_start(self.worker_id, asked)
+        return [message_id in allowed for message_id, _ in asked]
+
+    def _commit_wire(self, asked: Sequence[tuple[uuid.UUID, int]]) -> list[bool]:
+        granted = wire.commit_wire(self.worker_id, asked, now=clock.utc_now())
+        crash("wire_commit")
+        return [message_id in granted for message_id, _ in asked]
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        crash("before_outcome_commit")
+        moved = settle.settle_each(self.worker_id, outcomes)
+        crash("after_commit_before_ack")
+        return [outcome.message_id in moved for outcome in outcomes]
+
+    # -- The loop
+
+    async def run(self) -> None:
+        """Deliver until asked to stop, or until the lease is lost."""
+        heartbeat = asyncio.create_task(self._renew())
+        try:
+            while not self.stop_requested() and not self.fenced:
+                claimed = await self._claim()
+                self._forget_idle_lanes()
+                if not claimed:
+                    await asyncio.sleep(IDLE_CLAIM_SECONDS)
+        finally:
+            heartbeat.cancel()
+            await self._shut_down()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(settings.LEASE_SECONDS / 3)
+            if not await self.database.run(leases.renew_lease, self.worker_id):
+                logger.error("This deliver loop lost its lease: it drops its connections and stops.")
+                self.fenced = True
+                for runner in self.runners.values():
+                    runner.drop()
+
+    async def _claim(self) -> int:
+        held = sum(runner.held for runner in self.runners.values())
+        lanes = settings.DELIVER_CONVERSATIONS - len(self.runners)
+        claims = await self.database.run(
+            partial(
+                claim.claim_messages,
+                self.worker_id,
+                now=clock.utc_now(),
+                lanes=max(0, lanes),
+                messages=max(0, MAXIMUM_HELD - held),
+            )
+        )
+        if claims:
+            crash("after_claim")
+            prepared = await self.database.run(outbox.prepare, claims)
+            for claimed in claims:
+                self._hand_to_lane(claimed, prepared[claimed.message_id])
+        return len(claims)
+
+    def _hand_to_lane(self, claimed: Claim, prepared: Prepared) -> None:
+        runner = self.runners.get(claimed.credential_id)
+        if runner is None:
+            runner = self.runners[claimed.credential_id] = LaneRunner(self, claimed.credential_id)
+        runner.add(claimed, prepared)
+
+    def _forget_idle_lanes(self) -> None:
+        for credential_id in [key for key, runner in self.runners.items() if runner.done]:
+            del self.runners[credential_id]
+
+    async def _shut_down(self) -> None:
+        await asyncio.gather(*(runner.stop() for runner in self.runners.values()), return_exceptions=True)
+        if not self.fenced:
+            await self.database.run(leases.end_worker, self.worker_id)
+        await self.database.close()
+
+    # -- Single claims that end without a transaction
+
+    async def move_day(self, claimed: Claim, now: datetime) -> bool:
+        """Whether the message holds a unit of the present day, moving it when the day rolled over."""
+        if claimed.usage_day is None or claimed.usage_day == now.date():
+            return True
+        days = (claimed.usage_day, now.date())
+        unit = (claimed.message_id, claimed.fence, claimed.credential_id)
+        if await self.database.run(capacity.move_unit, self.worker_id, *unit, days):
+            return True
+        await self.database.run(hand_back.lose_day, self.worker_id, claimed.message_id)
+        return False
+
+    async def hand_back(self, claimed: Claim, *, attempted: bool) -> None:
+        """Give up a claim that may not go."""
+        await self.database.run(
+            partial(
+                hand_back.hand_back,
+                self.worker_id,
+                [claimed.message_id],
+                now=clock.utc_now(),
+                attempted=attempted,
+            )
+        )
+
+    async def release(self, claims: Sequence[Claim], reason: str) -> None:
+        """Let go of claims that keep their slot."""
+        if claims:
+            ids = [claimed.message_id for claimed in claims]
+            await self.database.run(partial(hand_back.release, self.worker_id, ids, reason=reason))
+
+    async def release_lane(self, credential_id: uuid.UUID) -> None:
+        """Let other loops serve this credential."""
+        await self.database.run(claim.release_lanes, self.worker_id, [credential_id])
+
+
+def deliver(name: str, stop_requested: Callable[[], bool]) -> bool:
+    """Run a deliver loop under `name` until asked to stop; False at once while a live one holds that name."""
+    worker_id = leases.start_worker(name)
+    if worker_id is None:
+        return False
+    logger.info("Deliver loop %s started.", name, extra={"action": "deliver", "worker_id": str(worker_id)})
+    asyncio.run(DeliverLoop(worker_id, stop_requested).run())
+    logger.info("Deliver loop %s ended.", name, extra={"action": "deliver", "worker_id": str(worker_id)})
+    return True

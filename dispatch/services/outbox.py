@@ -1,0 +1,181 @@
+"""From claims to bytes: what a batch of claimed messages needs is read in a fixed number of queries, and each step is
+compiled once for each of its senders; filling it in is left to the moment of sending.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.conf import settings
+
+from ampout.lib.addresses import InvalidAddress, parse_address
+from campaigns.models import Contact, SequenceStep
+from campaigns.rules.footer import with_footer
+from campaigns.rules.merge_tags import compile_template
+from campaigns.services.preview import merge_values
+from credentials.models import SmtpCredential
+from credentials.presets import Preset, preset_for
+from dispatch.gateways.smtp_session import Envelope, SmtpLogin
+from dispatch.models import Message
+from dispatch.rules.compose import (
+    BuiltMessage,
+    CompiledMessage,
+    CompositionReason,
+    CompositionRefused,
+    MessageFacts,
+    build,
+    compile_step,
+)
+from dispatch.rules.wire_hygiene import check_wire
+from dispatch.services.claim import Claim
+from dispatch.services.unsubscribe import make_token
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A claimed message, ready to be filled in and sent. `refusal` says why it cannot be."""
+
+    login: SmtpLogin = field(repr=False)
+    envelope: Envelope | None
+    compiled: CompiledMessage | CompositionRefused
+    facts: MessageFacts
+    preset: Preset | None
+    subject: str = ""
+
+    def build(self, date: datetime) -> bytes:
+        """The message's bytes, checked again as a reader would see them. Raises CompositionRefused, HygieneFailed."""
+        if isinstance(self.compiled, CompositionRefused):
+            raise self.compiled
+        if self.envelope is None:
+            raise CompositionRefused("recipient", CompositionReason.INVALID, "It cannot stand in an SMTP envelope.")
+        built: BuiltMessage = build(self.compiled, replace(self.facts, date=date))
+        check_wire(built.payload, built.headers, smtputf8=built.smtputf8)
+        self.subject = built.subject
+        return built.payload
+
+    def delivered_message_id(self, reply_text: str) -> str:
+        """The Message-ID the provider gave it, where its preset says that it replaces ours."""
+        if self.preset is None:
+            return ""
+        return self.preset.delivered_message_id(reply_text) or ""
+
+
+def prepare(claims: Sequence[Claim]) -> dict[uuid.UUID, Prepared]:
+    """What is needed to send these claims, by message id: five queries, however many they are."""
+    messages = list(
+        Message.everywhere.select_related("account").filter(pk__in=[claimed.message_id for claimed in claims])
+    )
+    material = _Material(messages)
+    return {message.pk: material.prepare(message) for message in messages}
+
+
+class _Material:
+    """What a batch of messages is made of; each step is compiled once for each sender."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self.credentials = {
+            row.pk: row for row in SmtpCredential.everywhere.filter(pk__in={m.credential_id for m in messages})
+        }
+        self.contacts = {row.pk: row for row in Contact.everywhere.filter(pk__in={m.contact_id for m in messages})}
+        steps = SequenceStep.objects.filter(campaign_id__in={m.campaign_id for m in messages})
+        self.steps = {(step.campaign_id, step.position): step for step in steps}
+        self.threads = _threads(messages)
+        self.compiled: dict[object, CompiledMessage | CompositionRefused] = {}
+
+    def prepare(self, message: Message) -> Prepared:
+        """One message, ready to be filled in."""
+        credential = self.credentials[message.credential_id]
+        preset = preset_for(credential.smtp_host)
+        return Prepared(
+            login=_login(credential),
+            envelope=_envelope(credential, message),
+            compiled=self._compiled(message, credential, preset),
+            facts=self._facts(message),
+            preset=preset,
+        )
+
+    def _compiled(
+        self, message: Message, credential: SmtpCredential, preset: Preset | None
+    ) -> CompiledMessage | CompositionRefused:
+        key = (message.campaign_id, message.step_position, message.credential_id)
+        if key not in self.compiled:
+            step = self.steps.get((message.campaign_id, message.step_position))
+            self.compiled[key] = _compile(message, step, credential, preset)
+        return self.compiled[key]
+
+    def _facts(self, message: Message) -> MessageFacts:
+        contact = self.contacts.get(message.contact_id)
+        values = merge_values(contact) if contact is not None else {"email": message.recipient}
+        earlier = self.threads.get(message.enrollment_id, [])
+        earlier = [row for row in earlier if row.step_position < message.step_position]
+        return MessageFacts(
+            to_address=_address(message.recipient),
+            message_id=message.message_id,
+            date=message.created_at,
+            values=values,
+            unsubscribe_url=f"{settings.PUBLIC_URL}/u/{make_token(message.pk)}",
+            thread=tuple(row.delivered_message_id or row.message_id for row in earlier),
+            thread_subject=earlier[-1].subject if earlier else self._first_subject(message, values),
+        )
+
+    def _first_subject(self, message: Message, values: Mapping[str, str]) -> str:
+        """A test message of a later step has no thread: it shows the subject its thread would have."""
+        first = self.steps.get((message.campaign_id, 1))
+        return compile_template(first.subject, html=False).render(values) if first is not None else ""
+
+
+def _threads(messages: Sequence[Message]) -> dict[uuid.UUID | None, list[Message]]:
+    """The messages sent before, by enrollment, in the order of steps."""
+    later = [message.enrollment_id for message in messages if message.enrollment_id and message.step_position > 1]
+    threads: dict[uuid.UUID | None, list[Message]] = {}
+    sent = Message.everywhere.filter(enrollment_id__in=later, state__in=["accepted", "unknown"])
+    for row in sent.order_by("enrollment_id", "step_position"):
+        threads.setdefault(row.enrollment_id, []).append(row)
+    return threads
+
+
+def _compile(
+    message: Message, step: SequenceStep | None, credential: SmtpCredential, preset: Preset | None
+) -> CompiledMessage | CompositionRefused:
+    if step is None:
+        return CompositionRefused("step", CompositionReason.INVALID, "The step was deleted.")
+    account = message.account
+    html, text = with_footer(step.body_html or None, step.body_text, account.sender_name, account.postal_address)
+    try:
+        return compile_step(
+            from_name=credential.from_name,
+            from_email=_address(credential.from_email),
+            subject=step.subject,
+            body_text=text,
+            body_html=html,
+            extra_headers=tuple(preset.keep_headers.items()) if preset is not None else (),
+        )
+    except CompositionRefused as refusal:
+        return refusal
+
+
+def _address(text: str) -> str:
+    """An address with its domain in A-labels; what cannot be read stays as it is, and composition refuses it."""
+    try:
+        return parse_address(text).envelope
+    except InvalidAddress:
+        return text
+
+
+def _envelope(credential: SmtpCredential, message: Message) -> Envelope | None:
+    try:
+        return Envelope(_address(credential.from_email), _address(message.recipient))
+    except ValueError:
+        return None
+
+
+def _login(credential: SmtpCredential) -> SmtpLogin:
+    return SmtpLogin(
+        host=credential.smtp_host,
+        port=credential.smtp_port,
+        username=credential.smtp_username,
+        password=credential.smtp_password,
+        ca_file=settings.SMTP_CA_FILE,
+        ehlo_name=settings.EHLO_NAME,
+    )

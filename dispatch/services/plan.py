@@ -1,0 +1,294 @@
+"""The planner: gives slots to what is due, in one transaction a tick.
+
+1. One planner at a time, by an advisory lock that ends with the transaction.
+2. Selectors read facts, `rules/planning` decides; nothing is read twice and nothing is decided here.
+3. Lanes are locked in order, so that a lowered limit or a moved unit comes before or after us, never between.
+4. Enrollments that are still due are taken (locked, ids in order), their messages inserted, units reserved. When a unit
+   is gone after all, the whole tick rolls back and the next one sees the truth.
+"""
+
+import logging
+import os
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from ampout.lib import clock, dice
+from campaigns.models import Enrollment
+from campaigns.rules.enrollment_state import StopReason, WaitReason
+from dispatch import selectors
+from dispatch.models import CapWarning, Lane, Message
+from dispatch.rules import timing
+from dispatch.rules.message_id import make_message_id
+from dispatch.rules.message_state import MessageState
+from dispatch.rules.planning import (
+    QUEUE_PER_LANE,
+    Assignment,
+    CampaignFacts,
+    Candidate,
+    LaneFacts,
+    MxState,
+    Plan,
+    decide_plan,
+)
+from dispatch.rules.rotation import RotationReason
+from dispatch.selectors import ActiveCampaign, DueStep
+from dispatch.services import capacity, completion, lanes, mx, stops
+
+logger = logging.getLogger(__name__)
+
+PLANNER_LOCK = 0x414D504F_55540001
+MX_FAILED = "MX check failed at dispatch"
+
+
+class CapOverrun(RuntimeError):
+    """A unit that the plan counted on was gone at its reservation: the tick rolls back."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickResult:
+    """What one tick did."""
+
+    planned: int = 0
+    cancelled: int = 0
+    finished: int = 0
+
+
+def plan(*, now: datetime | None = None) -> TickResult:
+    """One tick: open released batches, give back units, plan what is due, complete what is through."""
+    now = now or clock.utc_now()
+    lanes.add_missing_lanes()
+    capacity.return_units()
+    completion.open_batches(now)
+    finished = completion.finish_after_grace(now)
+    result = _plan_due(now)
+    completion.complete_campaigns(now)
+    return TickResult(result.planned, result.cancelled, finished)
+
+
+@transaction.atomic
+def _plan_due(now: datetime) -> TickResult:
+    if not _is_only_planner():
+        return TickResult()
+    campaigns = {campaign.campaign_id: campaign for campaign in selectors.active_campaigns()}
+    usable = _usable_lanes(campaigns.values(), now)
+    due = _due_steps(campaigns, usable, now)
+    due = _without_suppressed(due, now)
+    decision = decide_plan(
+        _candidates(due, campaigns, now),
+        usable.values(),
+        [_campaign_facts(campaign, usable) for campaign in campaigns.values()],
+        now=now,
+        ahead=_ahead(),
+    )
+    planned = _carry_out(decision, {step.enrollment_id: step for step in due}, now)
+    _cancel_absent(decision.absent, now)
+    _postpone_silent(decision.silent, {step.enrollment_id: step.domain for step in due}, now)
+    _warn_of_caps(decision, now)
+    return TickResult(planned, len(decision.absent))
+
+
+def _is_only_planner() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [PLANNER_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _ahead() -> timedelta:
+    return timedelta(seconds=settings.PLAN_AHEAD_SECONDS)
+
+
+def _usable_lanes(campaigns: Iterable[ActiveCampaign], now: datetime) -> dict[uuid.UUID, LaneFacts]:
+    wanted = sorted({credential_id for campaign in campaigns for credential_id in campaign.credential_ids})
+    return {lane.credential_id: lane for lane in selectors.usable_lanes(wanted, timing.day_of(now))}
+
+
+def _campaign_facts(campaign: ActiveCampaign, usable: dict[uuid.UUID, LaneFacts]) -> CampaignFacts:
+    return CampaignFacts(
+        campaign.campaign_id,
+        campaign.min_wait_seconds,
+        campaign.max_wait_seconds,
+        tuple(credential_id for credential_id in campaign.credential_ids if credential_id in usable),
+    )
+
+
+def _room(lane: LaneFacts, campaign: ActiveCampaign, now: datetime) -> int:
+    """How many slots a lane could give out within the horizon to a campaign with this shortest gap."""
+    if not timing.room_ahead(lane.last_slot_at, now, _ahead()) or (lane.back_off_until and lane.back_off_until > now):
+        return 0
+    by_gap = (
+        settings.PLAN_AHEAD_SECONDS // campaign.min_wait_seconds + 2 if campaign.min_wait_seconds else QUEUE_PER_LANE
+    )
+    return max(0, min(by_gap, QUEUE_PER_LANE - lane.queued))
+
+
+def _due_steps(
+    campaigns: dict[uuid.UUID, ActiveCampaign], usable: dict[uuid.UUID, LaneFacts], now: datetime
+) -> list[DueStep]:
+    pairs: list[tuple[uuid.UUID, uuid.UUID, int]] = []
+    first: list[tuple[uuid.UUID, int]] = []
+    moved: list[tuple[uuid.UUID, int]] = []
+    for campaign in campaigns.values():
+        rooms = {key: _room(usable[key], campaign, now) for key in campaign.credential_ids if key in usable}
+        pairs += [(campaign.campaign_id, key, room) for key, room in rooms.items() if room]
+        by_cap = sum(min(room, max(0, usable[key].limit - usable[key].used)) for key, room in rooms.items())
+        # At least one is looked at, so that a campaign at its cap is noticed and said so.
+        first.append((campaign.campaign_id, max(1, min(settings.PLAN_BATCH, by_cap))))
+        moved.append((campaign.campaign_id, min(settings.PLAN_BATCH, sum(rooms.values()))))
+    waiting = selectors.steps_without_slot(list(campaigns), list(usable), settings.PLAN_BATCH)
+    later = selectors.later_steps_due(pairs, now) + selectors.moved_steps_due(moved, now)
+    return waiting + later + selectors.first_steps_due(first, now)
+
+
+def _without_suppressed(due: Sequence[DueStep], now: datetime) -> list[DueStep]:
+    """Stop whoever was suppressed meanwhile; the `wire` would refuse them anyway."""
+    suppressed = selectors.suppressed_among(due)
+    if suppressed:
+        stops.stop_enrollments(suppressed, StopReason.SUPPRESSED, now=now)
+    return [step for step in due if step.enrollment_id not in suppressed]
+
+
+def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaign], now: datetime) -> list[Candidate]:
+    checked = {step.domain for step in due if campaigns[step.campaign_id].verify_email_mx}
+    states = mx.states_of(checked, now)
+    return [
+        Candidate(
+            enrollment_id=step.enrollment_id,
+            campaign_id=step.campaign_id,
+            position=step.position,
+            priority=step.priority,
+            batch_number=step.batch_number,
+            enrolled_at=step.enrolled_at,
+            sender_id=step.sender_id,
+            seed=dice.new_seed(),
+            mx=states[step.domain] if campaigns[step.campaign_id].verify_email_mx else MxState.UNCHECKED,
+            message_id=step.message_id,
+            held_unit=(step.held_credential, step.held_day) if step.held_credential and step.held_day else None,
+        )
+        for step in due
+    ]
+
+
+def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], now: datetime) -> int:
+    """Lock the lanes, take the enrollments, write the messages, reserve the units, move the slots."""
+    wanted = sorted({assignment.credential_id for assignment in decision.assignments})
+    locked = {lane.pk: lane for lane in Lane.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
+    fresh = [assignment for assignment in decision.assignments if assignment.candidate.message_id is None]
+    again = [assignment for assignment in decision.assignments if assignment.candidate.message_id is not None]
+    taken = _take_enrollments(fresh)
+    done = [assignment for assignment in fresh if assignment.candidate.enrollment_id in taken]
+    _insert_messages(done, due, now)
+    done += [assignment for assignment in again if _give_slot_again(assignment)]
+    _reserve(done)
+    _move_slots(done, locked)
+    return len(done)
+
+
+def _take_enrollments(assignments: Sequence[Assignment]) -> set[uuid.UUID]:
+    """The enrollments whose step is still due; from now on their message carries the sequence."""
+    positions = {assignment.candidate.enrollment_id: assignment.candidate.position for assignment in assignments}
+    rows = (
+        Enrollment.everywhere.select_for_update(no_key=True)
+        .filter(pk__in=positions, stopped_at__isnull=True, next_due_at__isnull=False)
+        .order_by("pk")
+        .values_list("pk", "next_position")
+    )
+    taken = {pk for pk, position in rows if positions[pk] == position}
+    Enrollment.everywhere.filter(pk__in=taken).update(next_due_at=None, wait_reason=WaitReason.IN_FLIGHT.value)
+    return taken
+
+
+def _insert_messages(assignments: Sequence[Assignment], due: dict[uuid.UUID, DueStep], now: datetime) -> None:
+    domains = selectors.sender_domains({assignment.credential_id for assignment in assignments})
+    Message.everywhere.bulk_create(
+        (
+            Message(
+                account_id=due[assignment.candidate.enrollment_id].account_id,
+                campaign_id=assignment.candidate.campaign_id,
+                enrollment_id=assignment.candidate.enrollment_id,
+                contact_id=due[assignment.candidate.enrollment_id].contact_id,
+                credential_id=assignment.credential_id,
+                step_position=assignment.candidate.position,
+                recipient=due[assignment.candidate.enrollment_id].email,
+                recipient_digest=due[assignment.candidate.enrollment_id].address_digest,
+                domain_digest=due[assignment.candidate.enrollment_id].domain_digest,
+                message_id=make_message_id(
+                    domains[assignment.credential_id], os.urandom(16), settings.DIGEST_KEY.encode()
+                ),
+                due_at=assignment.due_at,
+                gap_seed=assignment.candidate.seed,
+                gap_seconds=assignment.gap_seconds,
+                usage_day=assignment.day if assignment.takes_unit else None,
+                created_at=now,
+            )
+            for assignment in assignments
+        ),
+        batch_size=1_000,
+    )
+
+
+def _give_slot_again(assignment: Assignment) -> bool:
+    """Give a new slot to a message that lost its own; False when something moved it meanwhile."""
+    candidate = assignment.candidate
+    moved = Message.everywhere.filter(
+        pk=candidate.message_id, state=MessageState.PLANNED.value, due_at__isnull=True
+    ).update(
+        due_at=assignment.due_at,
+        credential_id=assignment.credential_id,
+        gap_seed=candidate.seed,
+        gap_seconds=assignment.gap_seconds,
+        usage_day=assignment.day if candidate.position == 1 else None,
+        reason="",
+    )
+    if moved and assignment.takes_unit and candidate.held_unit is not None:
+        capacity.give_back(*candidate.held_unit, 1)
+    return bool(moved)
+
+
+def _reserve(assignments: Sequence[Assignment]) -> None:
+    units = Counter((assignment.credential_id, assignment.day) for assignment in assignments if assignment.takes_unit)
+    for (credential_id, day), count in sorted(units.items()):
+        if not capacity.reserve(credential_id, day, count):
+            raise CapOverrun(f"{count} units of {credential_id} on {day} are gone; the tick is repeated")
+
+
+def _move_slots(assignments: Sequence[Assignment], locked: dict[uuid.UUID, Lane]) -> None:
+    for assignment in assignments:
+        locked[assignment.credential_id].last_slot_at = assignment.due_at
+    Lane.objects.bulk_update(locked.values(), ["last_slot_at"], batch_size=500)
+
+
+def _cancel_absent(candidates: Sequence[Candidate], now: datetime) -> None:
+    """A domain without MX: the step is cancelled before any connection, and the contact bounced."""
+    ids = [candidate.enrollment_id for candidate in candidates]
+    if ids:
+        stops.stop_enrollments(ids, StopReason.MX_ABSENT, now=now, bounce_reason=MX_FAILED)
+
+
+def _postpone_silent(candidates: Sequence[Candidate], domains: dict[uuid.UUID, str], now: datetime) -> None:
+    """Silence postpones and never judges; the enrollment comes back when its domain is asked again."""
+    retries = mx.retry_times({domains[candidate.enrollment_id] for candidate in candidates}, now)
+    for domain, retry_at in retries.items():
+        ids = [candidate.enrollment_id for candidate in candidates if domains[candidate.enrollment_id] == domain]
+        Enrollment.everywhere.filter(pk__in=ids, next_due_at__isnull=False).update(
+            next_due_at=retry_at, wait_reason=WaitReason.MX_SILENT.value
+        )
+
+
+def _warn_of_caps(decision: Plan, now: datetime) -> None:
+    """Say once per campaign and day that all its credentials are at their cap."""
+    today = timing.day_of(now)
+    capped = {campaign_id for campaign_id, reason in decision.closed.items() if reason is RotationReason.DAILY_CAP}
+    known = set(CapWarning.objects.filter(campaign__in=capped, day=today).values_list("campaign_id", flat=True))
+    for campaign_id in sorted(capped - known):
+        CapWarning.objects.create(campaign_id=campaign_id, day=today, created_at=now)
+        logger.warning(
+            "Campaign %s: all credentials are at their daily limit; nothing more is queued today.",
+            campaign_id,
+            extra={"action": "plan", "reason": "daily_cap", "campaign_id": str(campaign_id)},
+        )

@@ -1,0 +1,159 @@
+"""Stop facts: they update the enrollments' rows, so that no `wire` commits after them (design, law 5).
+
+Locks are taken in the order suppression row, enrollments by id, messages.
+"""
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from ampout.accounts.models import Account
+from ampout.events.kinds import EventKind
+from ampout.events.services import Fact, record_events
+from ampout.lib import clock
+from ampout.lib.addresses import Address
+from ampout.lib.errors import NotFound
+from campaigns.models import Contact, Enrollment, Suppression
+from campaigns.rules.enrollment_state import STATUS_OF_STOP, EnrollmentStatus, StopReason, stopped
+from campaigns.rules.suppression import SCOPE_OF, SuppressionReason, SuppressionScope, stronger
+from campaigns.services.digests import address_digest, domain_digest
+from dispatch.models import Message
+from dispatch.rules.message_state import UNSTARTED, MessageState
+from dispatch.services.enrollment_events import enrollment_data
+
+STOP_OF_SUPPRESSION: dict[SuppressionReason, StopReason] = {
+    SuppressionReason.UNSUBSCRIBED: StopReason.UNSUBSCRIBED,
+    SuppressionReason.HARD_BOUNCE: StopReason.BOUNCED,
+    SuppressionReason.COMPLAINT: StopReason.COMPLAINED,
+    SuppressionReason.MANUAL: StopReason.SUPPRESSED,
+}
+
+_EVENT_OF_STATUS: dict[EnrollmentStatus, EventKind] = {
+    EnrollmentStatus.BOUNCED: EventKind.ENROLLMENT_BOUNCED,
+    EnrollmentStatus.UNSUBSCRIBED: EventKind.ENROLLMENT_UNSUBSCRIBED,
+}
+
+
+_STOPPED_FIELDS = [
+    "status",
+    "stopped_at",
+    "stop_reason",
+    "next_due_at",
+    "wait_reason",
+    "bounced_at",
+    "bounce_reason",
+    "unsubscribed_at",
+]
+
+
+def unsubscribe_contact(contact: Contact, *, now: datetime | None = None) -> None:
+    """Stop campaign messages and test sends to this contact's address, in the whole account."""
+    suppress_digest(contact.account_id, bytes(contact.address_digest), SuppressionReason.UNSUBSCRIBED, now=now)
+
+
+def suppress_address(
+    account: Account, address: Address, reason: SuppressionReason, *, now: datetime | None = None
+) -> Suppression:
+    """Put an address on the account's list and stop its enrollments."""
+    return suppress_digest(account.pk, address_digest(address.identity), reason, now=now)
+
+
+def suppress_domain(
+    account: Account, domain: str, reason: SuppressionReason, *, now: datetime | None = None
+) -> Suppression:
+    """Put a domain (in A-labels, lower case) on the account's list and stop the enrollments at it."""
+    return suppress_digest(account.pk, domain_digest(domain), reason, now=now, kind="domain")
+
+
+def lift_suppression(account: Account, suppression_id: uuid.UUID) -> None:
+    """Take an entry off the list; what it stopped stays stopped. Raises NotFound."""
+    # The row stays, without a scope: it is what single messages to the address lock.
+    found = Suppression.objects.of(account).filter(pk=suppression_id).exclude(scope="")
+    if not found.update(scope="", reason="", suppressed_at=None):
+        raise NotFound("not_found")
+
+
+@transaction.atomic
+def suppress_digest(
+    account_id: uuid.UUID,
+    digest: bytes,
+    reason: SuppressionReason,
+    *,
+    now: datetime | None = None,
+    kind: str = "address",
+) -> Suppression:
+    """Suppress whoever has this digest and stop their enrollments; a stronger suppression is never weakened."""
+    now = now or clock.utc_now()
+    suppression = note_suppression(account_id, digest, reason, now=now, kind=kind)
+    same = {"domain_digest": digest} if kind == "domain" else {"address_digest": digest}
+    contacts = Contact.objects.of(account_id).filter(**same)
+    if reason is SuppressionReason.UNSUBSCRIBED:
+        contacts.filter(unsubscribed_at__isnull=True).update(unsubscribed_at=now)
+    enrollments = Enrollment.objects.of(account_id).filter(contact__in=contacts)
+    stop_enrollments(enrollments.values_list("pk", flat=True), STOP_OF_SUPPRESSION[reason], now=now)
+    return suppression
+
+
+def note_suppression(
+    account_id: uuid.UUID, digest: bytes, reason: SuppressionReason, *, now: datetime, kind: str = "address"
+) -> Suppression:
+    """Write the suppression's row alone, locked until the transaction ends."""
+    Suppression.objects.bulk_create(
+        [Suppression(account_id=account_id, digest=digest, kind=kind)], ignore_conflicts=True
+    )
+    suppression: Suppression = Suppression.everywhere.select_for_update().get(account_id=account_id, digest=digest)
+    scope = SCOPE_OF[reason]
+    if suppression.scope and stronger(SuppressionScope(suppression.scope), scope) == suppression.scope:
+        return suppression
+    suppression.scope, suppression.reason, suppression.suppressed_at = scope.value, reason.value, now
+    suppression.save(update_fields=["scope", "reason", "suppressed_at"])
+    return suppression
+
+
+def lock_enrollments(ids: Collection[uuid.UUID]) -> list[Enrollment]:
+    """These enrollments, locked in the order of their ids."""
+    return list(
+        Enrollment.everywhere.select_for_update(no_key=True, of=("self",))
+        .select_related("contact")
+        .filter(pk__in=list(ids))
+        .order_by("pk")
+    )
+
+
+def stop_enrollments(ids: Collection[uuid.UUID], reason: StopReason, *, now: datetime, bounce_reason: str = "") -> None:
+    """Stop these enrollments, raise their status, cancel what has not started, and tell of each change once."""
+    enrollments = lock_enrollments(ids)
+    before = {enrollment.pk: enrollment.status for enrollment in enrollments}
+    for enrollment in enrollments:
+        _stop(enrollment, reason, now, bounce_reason)
+    Enrollment.everywhere.bulk_update(enrollments, _STOPPED_FIELDS, batch_size=500)
+    cancel_unstarted([enrollment.pk for enrollment in enrollments], reason.value, now=now)
+    risen = [enrollment for enrollment in enrollments if enrollment.status != before[enrollment.pk]]
+    record_events([_fact(enrollment) for enrollment in risen], now=now)
+
+
+def _stop(enrollment: Enrollment, reason: StopReason, now: datetime, bounce_reason: str) -> None:
+    """Raise the status, also of one that stopped before; the first reason to stop stays."""
+    enrollment.status = stopped(EnrollmentStatus(enrollment.status), reason).value
+    if enrollment.stopped_at is None:
+        enrollment.stopped_at, enrollment.stop_reason = now, reason.value
+    enrollment.next_due_at, enrollment.wait_reason = None, ""
+    reached = STATUS_OF_STOP[reason]
+    if reached is EnrollmentStatus.BOUNCED and enrollment.bounced_at is None:
+        enrollment.bounced_at, enrollment.bounce_reason = now, bounce_reason[:500]
+    if reached is EnrollmentStatus.UNSUBSCRIBED and enrollment.unsubscribed_at is None:
+        enrollment.unsubscribed_at = now
+
+
+def _fact(enrollment: Enrollment) -> Fact:
+    kind = _EVENT_OF_STATUS[EnrollmentStatus(enrollment.status)]
+    return Fact(enrollment.account_id, kind, f"{kind}:{enrollment.pk}", enrollment_data(enrollment))
+
+
+def cancel_unstarted(enrollment_ids: Sequence[uuid.UUID], reason: str, *, now: datetime) -> int:
+    """Cancel the messages of these enrollments that nobody holds; a claimed one is refused its `wire` instead."""
+    return Message.everywhere.filter(
+        enrollment_id__in=enrollment_ids, state__in=[state.value for state in UNSTARTED]
+    ).update(state=MessageState.CANCELLED.value, reason=reason, due_at=None, settled_at=now)

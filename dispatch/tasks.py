@@ -1,0 +1,42 @@
+"""Celery's edges: each wakes one service. The rows say what there is to do; a lost or repeated task changes nothing."""
+
+import os
+import socket
+
+from celery import shared_task
+
+from dispatch.services import deletion, mx
+from dispatch.services import deliver as deliver_service
+from dispatch.services import plan as plan_service
+from dispatch.services import reconcile as reconcile_service
+from dispatch.services.shutdown import stop_requested
+
+
+@shared_task(name="dispatch.tasks.plan")
+def plan() -> None:
+    """Give slots to what is due."""
+    plan_service.plan()
+
+
+@shared_task(name="dispatch.tasks.look_up_mx")
+def look_up_mx() -> None:
+    """Ask the DNS about the domains that the planner waits for."""
+    mx.look_up_wanted()
+
+
+@shared_task(name="dispatch.tasks.deliver")
+def deliver() -> None:
+    """Run the deliver loop of this worker until it shuts down; returns at once where one runs already."""
+    deliver_service.deliver(f"{socket.gethostname()}:{os.getppid()}", stop_requested)
+
+
+@shared_task(name="dispatch.tasks.reconcile")
+def reconcile() -> None:
+    """Heal what dead loops held."""
+    reconcile_service.reconcile()
+
+
+@shared_task(name="dispatch.tasks.clear_deleted")
+def clear_deleted() -> None:
+    """Clear the personal fields of deleted contacts whose last message has ended."""
+    deletion.clear_late_ones()

@@ -1,0 +1,1 @@
+"""Sending, end to end within one process: planner, deliver loop, chaos server."""
