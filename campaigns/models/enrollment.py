@@ -85,6 +85,8 @@ class Enrollment(AccountOwned):
                 ),
                 name="enrollment_unreleased",
             ),
+            # Sequences whose last message is unknown.
+            models.Index(fields=["next_due_at"], condition=Q(wait_reason="unknown_grace"), name="enrollment_grace"),
             models.Index(fields=["campaign", "status"], name="enrollment_by_status"),
             models.Index(fields=["campaign", "-enrolled_at", "id"], name="enrollment_by_campaign"),
             models.Index(fields=["smtp_credential"], name="enrollment_by_credential"),

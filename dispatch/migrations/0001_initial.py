@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_idempotency_records'),
-        ('campaigns', '0003_initial'),
+        ('campaigns', '0003_enrollment_grace_index'),
         ('credentials', '0001_initial'),
     ]
 
