@@ -112,6 +112,18 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = False
+FORMAT_MODULE_PATH = "ampout.formats"
+
+# -- The admin's looks (django-unfold)
+UNFOLD = {
+    "SITE_TITLE": "Ampout",
+    "SITE_HEADER": "Ampout",
+    "SITE_SYMBOL": "outgoing_mail",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "ampout.api.admin.site.dashboard",
+    "SIDEBAR": {"navigation": "ampout.api.admin.site.navigation"},
+}
 
 # -- The outside world
 ALLOW_PRIVATE_NETWORKS = env.networks("ALLOW_PRIVATE_NETWORKS")
