@@ -1,8 +1,8 @@
 """What every page of the admin has in common: records are looked at, and moved only by actions that call a service."""
 
 import uuid
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.db import models
@@ -13,7 +13,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
 
-from ampout.api.admin.columns import Column, link, list_url
+from ampout.api.admin.columns import Column, link, list_url, options_of, permission
 from ampout.lib.fields import EncryptedTextField
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ RelatedList = tuple[str, type[models.Model], str]
 class ViewOnly:
     """No adding, changing or deleting; who may view may look."""
 
-    def has_add_permission(self, *_args: object) -> bool:
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
         """Records are made by the API and the engine."""
         return False
 
-    def has_change_permission(self, *_args: object) -> bool:
+    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
         """Records are changed by services only."""
         return False
 
-    def has_delete_permission(self, *_args: object) -> bool:
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
         """Deletion goes by the API's services, which keep the ledger."""
         return False
 
@@ -50,14 +50,16 @@ class RecordAdmin(ViewOnly, BaseModelAdmin):
     """A model whose records are shown in full, except for secrets, and changed by nobody here.
 
     `related` names the records that a page shows with this one: they are read by the same query. `replaced` gives other
-    columns for fields that are unreadable as they are. `related_lists` are linked from the detail page.
+    columns for fields that are unreadable as they are; `hidden` ones are nobody's business. `related_lists` are linked
+    from the detail page. `search_ids` are the ids that a pasted id is compared with.
     """
 
     related: Sequence[str] = ()
-    replaced: dict[str, Column] = {}  # noqa: RUF012  # ModelAdmin's own options are class attributes likewise
+    replaced: ClassVar[Mapping[str, Column]] = {}
     extra_columns: Sequence[Column] = ()
-    related_lists: Sequence[RelatedList] = ()
+    related_lists: ClassVar[Sequence[RelatedList]] = ()
     search_ids: Sequence[str] = ("pk",)
+    hidden: Sequence[str] = ()
 
     list_per_page = PAGE_SIZE
     list_max_show_all = PAGE_SIZE
@@ -71,12 +73,18 @@ class RecordAdmin(ViewOnly, BaseModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """All accounts' rows. Secrets stay in the database: only their length is read."""
         own = {f"{name}_length": Length(name) for name in secret_fields(self.model)}
-        rows = super().get_queryset(request).annotate(**own).defer(*secret_paths(self.model, self.related))
+        rows: QuerySet[Any] = (
+            super().get_queryset(request).annotate(**own).defer(*secret_paths(self.model, self.related))
+        )
         return rows.select_related(*self.related) if self.related else rows
 
     def get_fields(self, _request: HttpRequest, _obj: models.Model | None = None) -> list[Any]:
         """Every field of the model but secrets, then what `extra_columns` add."""
-        names = [field.name for field in self.model._meta.fields if is_shown(field) or field.name in self.replaced]
+        names = [
+            field.name
+            for field in self.opts.fields
+            if field.name in self.replaced or (is_shown(field) and field.name not in self.hidden)
+        ]
         lists: list[Any] = [related_links] if self.related_lists else []
         return [*(self.replaced.get(name, name) for name in names), *self.extra_columns, *lists]
 
@@ -98,8 +106,7 @@ class RecordAdmin(ViewOnly, BaseModelAdmin):
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Who may run this model's actions: whoever has Django's permission to change it."""
-        options = self.model._meta
-        return request.user.has_perm(f"{options.app_label}.change_{options.model_name}")
+        return request.user.has_perm(permission(self.model, "change"))
 
     def changeform_view(
         self,
@@ -109,7 +116,8 @@ class RecordAdmin(ViewOnly, BaseModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The detail page, with a button for each action."""
-        buttons = [(name, description) for _function, name, description in self.get_actions(request).values()]
+        actions: Any = self.get_actions(request)
+        buttons = [(name, description) for _function, name, description in actions.values()]
         context = {"record_actions": buttons, "list_url": list_url(self.model)} | (extra_context or {})
         return super().changeform_view(request, object_id, form_url, context)
 
@@ -127,14 +135,14 @@ class RecordInline(ViewOnly, BaseTabularInline):
         return list(self.fields or ())
 
 
-def is_shown(field: models.Field[Any, Any]) -> bool:
+def is_shown(field: "models.Field[Any, Any]") -> bool:
     """Whether a field may be shown as it is: no secret, no raw bytes."""
     return not isinstance(field, EncryptedTextField | models.BinaryField)
 
 
 def secret_fields(model: type[models.Model]) -> list[str]:
     """The names of a model's encrypted fields."""
-    return [field.name for field in model._meta.fields if isinstance(field, EncryptedTextField)]
+    return [field.name for field in options_of(model).fields if isinstance(field, EncryptedTextField)]
 
 
 def secret_paths(model: type[models.Model], related: Sequence[str]) -> list[str]:
@@ -143,7 +151,7 @@ def secret_paths(model: type[models.Model], related: Sequence[str]) -> list[str]
     for path in related:
         target = model
         for name in path.split("__"):
-            target = target._meta.get_field(name).related_model  # type: ignore[assignment]  # a foreign key has one
+            target = options_of(target).get_field(name).related_model  # type: ignore[assignment]  # a foreign key has one
         paths += [f"{path}__{name}" for name in secret_fields(target)]
     return paths
 
@@ -159,9 +167,6 @@ def read_uuid(text: str) -> uuid.UUID | None:
 @admin.display(description="related")
 def related_links(record: models.Model) -> SafeString:
     """Links to the lists of what belongs to a record."""
-    admin_of = admin.site._registry[type(record)]
-    links = [
-        (link(f"{list_url(model)}?{field}__pk__exact={record.pk}", name),)
-        for name, model, field in getattr(admin_of, "related_lists", ())
-    ]
+    lists = getattr(admin.site.get_model_admin(type(record)), "related_lists", ())
+    links = [(link(f"{list_url(model)}?{field}__exact={record.pk}", name),) for name, model, field in lists]
     return format_html_join(" · ", "{}", links)

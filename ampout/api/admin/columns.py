@@ -1,7 +1,7 @@
 """Columns that the lists and detail pages share: links to other records, coloured states, digests in hex."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
@@ -12,21 +12,35 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+if TYPE_CHECKING:
+    from django.db.models.options import Options
+
 Column = Callable[[Any], Any]
 
 DIGEST_SHOWN = 16
 """Hex digits of a digest that are shown: enough to compare by eye."""
 
 
+def options_of(model: models.Model | type[models.Model]) -> "Options[Any]":
+    """What Django knows of a model: its documented `_meta`."""
+    return model._meta  # noqa: SLF001
+
+
+def permission(model: type[models.Model], action: str) -> str:
+    """The name of Django's permission to view or change a model's records."""
+    return f"{options_of(model).app_label}.{action}_{options_of(model).model_name}"
+
+
 def change_url(record: models.Model) -> str:
     """The page of one record."""
-    options = record._meta
+    options = options_of(record)
     return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[quote(str(record.pk))])
 
 
 def list_url(model: type[models.Model]) -> str:
     """The list of a model's records."""
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    options = options_of(model)
+    return reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
 
 
 def link(url: str, text: object) -> SafeString:

@@ -1,0 +1,5 @@
+"""The admin of everything: records to look at, and the actions of operators. Each action calls one service."""
+
+from ampout.api.admin import accounts, campaigns, contacts, credentials, events, ledger, operators
+
+__all__ = ["accounts", "campaigns", "contacts", "credentials", "events", "ledger", "operators"]

@@ -1,0 +1,170 @@
+"""Accounts, their keys, and the answers kept for repeated calls."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from ampout.accounts import services
+from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
+from ampout.api.admin.actions import ask, is_confirmed, run_each
+from ampout.api.admin.base import BaseModelAdmin, RecordAdmin
+from ampout.api.admin.columns import change_url, link_to
+from ampout.events.models import Event
+from ampout.lib.addresses import InvalidAddress, parse_address
+from ampout.lib.errors import Unprocessable
+from ampout.lib.text import find_control_character
+from campaigns.models import Campaign, Contact, Suppression
+from credentials.models import SmtpCredential
+from dispatch.models import Message
+
+if TYPE_CHECKING:
+    AccountModelForm = forms.ModelForm[Account]
+else:
+    AccountModelForm = forms.ModelForm
+
+
+class AccountForm(AccountModelForm):
+    """An account's own particulars, held to what the API accepts."""
+
+    def clean_email(self) -> str:
+        """The address in the form that every door keeps it in."""
+        try:
+            return parse_address(self.cleaned_data["email"]).identity
+        except InvalidAddress as problem:
+            raise forms.ValidationError(str(problem)) from problem
+
+    def clean(self) -> dict[str, Any]:
+        """No text with control characters: names end up in messages."""
+        values = super().clean() or self.cleaned_data
+        for name, value in values.items():
+            found = find_control_character(value) if isinstance(value, str) else None
+            if found:
+                self.add_error(name, f"The text holds a control character, {found}. Remove it.")
+        return values
+
+
+@admin.register(Account)
+class AccountAdmin(RecordAdmin):
+    """Tenants."""
+
+    form = AccountForm
+    editable = ("name", "email", "sender_name", "postal_address")
+    list_display = ("name", "email", "created_at", "suspended_at", "suspension_reason")
+    list_filter = (("suspended_at", admin.EmptyFieldListFilter), "created_at")
+    search_fields = ("name", "email", "sender_name")
+    actions = ("issue_key", "suspend", "lift_suspension")
+    related_lists: ClassVar[Any] = (
+        ("Campaigns", Campaign, "account"),
+        ("Credentials", SmtpCredential, "account"),
+        ("Contacts", Contact, "account"),
+        ("Messages", Message, "account"),
+        ("Suppressions", Suppression, "account"),
+        ("Events", Event, "account"),
+        ("API keys", ApiKey, "account"),
+    )
+
+    def has_add_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
+        """An operator may open an account, where sign-up is off above all."""
+        return BaseModelAdmin.has_add_permission(self, request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Its particulars may be corrected; suspension goes by its actions."""
+        return BaseModelAdmin.has_change_permission(self, request, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """A new account has nothing but its particulars."""
+        return list(self.editable) if obj is None else super().get_fields(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """All but the particulars."""
+        return [name for name in self.get_fields(request, obj) if name not in self.editable]
+
+    @admin.action(description="Issue an API key", permissions=["operate"])
+    def issue_key(self, request: HttpRequest, chosen: QuerySet[Account]) -> HttpResponse | None:
+        """Make a key and show it, this once: it goes by no message, which would be kept in a cookie."""
+        account = chosen.first()
+        if account is None or chosen.count() != 1:
+            self.message_user(request, "Choose one account: each key is shown on a page of its own.", messages.ERROR)
+            return None
+        with transaction.atomic():
+            issued = services.issue_key(account, label=f"issued by {request.user.get_username()}")
+            self.log_change(request, account, f"issued API key {issued.key.prefix}…")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"A new API key for {account.name}",
+            "opts": self.opts,
+            "plaintext": issued.plaintext,
+            "account_url": change_url(account),
+        }
+        return TemplateResponse(request, "admin/issued_key.html", context)
+
+    @admin.action(description="Suspend: stop every key and every send", permissions=["operate"])
+    def suspend(self, request: HttpRequest, chosen: QuerySet[Account]) -> HttpResponse | None:
+        """Ask for the reason, then suspend."""
+        reason = request.POST.get("answer", "").strip()[:200]
+        if not (is_confirmed(request) and reason):
+            return ask(
+                self,
+                request,
+                chosen,
+                title="Suspend accounts",
+                warning="Every API key of these accounts stops and nothing is sent for them, until you lift it.",
+                question="Reason",
+            )
+
+        def act(account: Account) -> str:
+            if not services.suspend_account(account.pk, reason):
+                raise Unprocessable("It is suspended already.")
+            return f"suspended ({reason})"
+
+        return run_each(self, request, chosen, act)
+
+    @admin.action(description="Lift the suspension", permissions=["operate"])
+    def lift_suspension(self, request: HttpRequest, chosen: QuerySet[Account]) -> HttpResponse | None:
+        """Let the accounts work again."""
+
+        def act(account: Account) -> str:
+            if not services.lift_suspension(account.pk):
+                raise Unprocessable("It is not suspended.")
+            return "suspension lifted"
+
+        return run_each(self, request, chosen, act)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(RecordAdmin):
+    """API keys, by the part that people recognize them by."""
+
+    list_display = ("prefix", "label", link_to("account"), "client_kind", "created_at", "last_used_at", "revoked_at")
+    list_filter = ("client_kind", ("revoked_at", admin.EmptyFieldListFilter), "created_at")
+    search_fields = ("prefix", "label", "account__name", "account__email")
+    search_ids = ("pk", "account_id")
+    related = ("account",)
+    hidden = ("digest",)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke: the key stops working at once", permissions=["operate"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> HttpResponse | None:
+        """End keys for good."""
+
+        def act(key: ApiKey) -> str:
+            services.revoke_key(key.account, key.pk)
+            return "revoked"
+
+        return run_each(self, request, chosen, act)
+
+
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(RecordAdmin):
+    """Calls with an `Idempotency-Key`; the kept answer itself is not shown."""
+
+    list_display = ("started_at", "method", "path", "key", "scope", "status", "answered_at")
+    list_filter = ("method", ("answered_at", admin.EmptyFieldListFilter), "started_at")
+    search_fields = ("path", "key", "scope")
+    search_ids = ("token",)
+    hidden = ("token",)

@@ -1,0 +1,135 @@
+"""The frame of the admin: its menu, and the figures on its first page."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
+from django.db import models
+from django.db.models import Count, Min, Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.text import capfirst
+
+from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
+from ampout.api.admin.columns import list_url, options_of, permission
+from ampout.api.admin.ledger import MessageAdmin
+from ampout.events.models import Event
+from ampout.lib import clock
+from campaigns.models import (
+    Batch,
+    Campaign,
+    CampaignCredential,
+    Contact,
+    ContactImport,
+    Enrollment,
+    Outreach,
+    SequenceStep,
+    SkipCount,
+    Suppression,
+)
+from campaigns.rules.campaign_state import CampaignStatus
+from credentials.models import SmtpCredential
+from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, Lane, Message, MxVerdict
+from dispatch.rules.message_state import OUTSTANDING, UNSTARTED, MessageState
+
+MENU: dict[str, dict[type[models.Model], str]] = {
+    "Outreach": {
+        Campaign: "campaign",
+        Enrollment: "conversion_path",
+        SequenceStep: "format_list_numbered",
+        Batch: "layers",
+        Outreach: "folder_open",
+        SkipCount: "person_off",
+    },
+    "People": {Contact: "contacts", ContactImport: "upload_file", Suppression: "block"},
+    "Ledger": {Message: "mail", Attempt: "send", Event: "event_note"},
+    "Senders": {
+        SmtpCredential: "key",
+        CampaignCredential: "link",
+        DailyUsage: "speed",
+        CapWarning: "warning",
+        Lane: "schedule",
+        MxVerdict: "dns",
+        DeliveryWorker: "memory",
+    },
+    "Accounts": {Account: "apartment", ApiKey: "vpn_key", IdempotencyRecord: "repeat"},
+    "Operators": {User: "person", Group: "group", LogEntry: "history"},
+}
+"""The groups of the menu: each model with its icon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One card of the first page; `note` says what it means."""
+
+    title: str
+    value: object
+    note: str
+    url: str
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The menu, without what the operator may not see."""
+    home = {"title": "Overview", "icon": "home", "link": reverse("admin:index")}
+    groups = [{"title": title, "items": _items(request, icons)} for title, icons in MENU.items()]
+    return [{"items": [home]}, *(group for group in groups if group["items"])]
+
+
+def _items(request: HttpRequest, icons: dict[type[models.Model], str]) -> list[dict[str, Any]]:
+    return [
+        {"title": capfirst(str(options_of(model).verbose_name_plural)), "icon": icon, "link": list_url(model)}
+        for model, icon in icons.items()
+        if request.user.has_perm(permission(model, "view"))
+    ]
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the figures to the first page, for those who may see the ledger."""
+    if request.user.has_perm("dispatch.view_message"):
+        context["figures"] = figures()
+    return context
+
+
+def figures() -> list[Figure]:
+    """What an operator looks at first; each is read by an index that grows with the work at hand, not with the past."""
+    return [*_of_messages(clock.utc_now()), *_of_senders(clock.utc_now())]
+
+
+def _of_messages(now: datetime) -> list[Figure]:
+    is_unknown = Q(state=MessageState.UNKNOWN.value)
+    ledger = Message.everywhere.filter(state__in=[state.value for state in OUTSTANDING | {MessageState.UNKNOWN}])
+    counts = ledger.aggregate(outstanding=Count("pk", filter=~is_unknown), unknown=Count("pk", filter=is_unknown))
+    waiting = Message.everywhere.filter(state__in=[state.value for state in UNSTARTED], due_at__isnull=False)
+    oldest = waiting.aggregate(due_at=Min("due_at"))["due_at"]
+    url = list_url(Message)
+    by_due_at = f"{url}?due_at__isnull=False&o={1 + MessageAdmin.list_display.index('due_at')}"
+    return [
+        Figure("Outstanding", counts["outstanding"], "messages planned, in hand or waiting for a retry", url),
+        Figure(
+            "Unknown", counts["unknown"], "messages that only evidence or you can settle", f"{url}?state__exact=unknown"
+        ),
+        Figure("Oldest due", oldest, _lateness(oldest, now), by_due_at),
+    ]
+
+
+def _of_senders(now: datetime) -> list[Figure]:
+    active = Campaign.everywhere.filter(status=CampaignStatus.ACTIVE.value, deleted_at__isnull=True)
+    disabled = SmtpCredential.everywhere.filter(disabled_at__isnull=False, retired_at__isnull=True)
+    loops = DeliveryWorker.objects.filter(ended_at__isnull=True, lease_until__gt=now)
+    active_url = f"{list_url(Campaign)}?status__exact={CampaignStatus.ACTIVE.value}"
+    disabled_url = f"{list_url(SmtpCredential)}?disabled_at__isempty=0&retired_at__isempty=1"
+    loops_url = f"{list_url(DeliveryWorker)}?ended_at__isempty=1"
+    return [
+        Figure("Active campaigns", active.count(), "released, with something left to do", active_url),
+        Figure("Disabled credentials", disabled.count(), "set aside until somebody re-enables them", disabled_url),
+        Figure("Deliver loops", loops.count(), "alive: none means that nothing is sent", loops_url),
+    ]
+
+
+def _lateness(due_at: datetime | None, now: datetime) -> str:
+    if due_at is None:
+        return "nothing waits for its time"
+    seconds = int((now - due_at).total_seconds())
+    return f"{seconds:,} s late" if seconds > 0 else f"in {-seconds:,} s"
