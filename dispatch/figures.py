@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q
 from django.db.models.functions import Coalesce
 
 from campaigns.rules.enrollment_state import bounce_rate
@@ -78,11 +78,11 @@ def credential_figures(credentials: Collection[SmtpCredential], *, today: date) 
     return figures
 
 
-def _rows_by_credential(credential_ids: Iterable[uuid.UUID], today: date) -> QuerySet[Message, dict[str, Any]]:
+def _rows_by_credential(credential_ids: Iterable[uuid.UUID], today: date) -> Iterable[dict[str, Any]]:
     answered = [state.value for state in (*ANSWERED, _S.WIRE)]
     # A bounce belongs to the period in which its message was sent; a refusal before the body has no `wire`.
     in_period = Q(moment__gte=F("credential__enabled_since"))
-    return (
+    rows: Iterable[dict[str, Any]] = (
         Message.everywhere.filter(credential__in=credential_ids, stream="campaign")
         .annotate(moment=Coalesce("wire_at", "settled_at"))
         .values("credential_id")
@@ -93,6 +93,7 @@ def _rows_by_credential(credential_ids: Iterable[uuid.UUID], today: date) -> Que
             first_today=Count("pk", filter=Q(usage_day=today, step_position=1, state__in=answered)),
         )
     )
+    return rows
 
 
 def _counts(prefix: str, condition: Q) -> dict[str, Count]:

@@ -1,0 +1,267 @@
+"""SMTP credentials: the mailboxes of a campaign. Passwords come in and never go out."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ampout.api.fields import Choice, EmailAddress, Field, Id, Integer, Invalid, Nested, Secret, Text
+from ampout.api.resources import Resource, find_or_404
+from ampout.api.throttles import count_request
+from ampout.lib.errors import ValidationFailed
+from campaigns.models import Campaign, CampaignCredential
+from campaigns.selectors.campaigns import find_campaign
+from campaigns.services.campaigns import attach_credential
+from credentials.gateways.imap_login import check_imap_login
+from credentials.gateways.smtp_login import check_smtp_login
+from credentials.models import SmtpCredential
+from credentials.presets import all_presets
+from credentials.rules.credential_state import CredentialStatus, status_of
+from credentials.rules.hosts import InvalidHost, normalise_host
+from credentials.rules.login_check import LoginCheck
+from credentials.services import Admission, CredentialEntry, CredentialValues, update_credential
+from dispatch.services.senders import detach_credential, reenable_credential, set_daily_limit
+
+HIGHEST_PORT = 65_535
+HIGHEST_DAILY_LIMIT = 1_000_000
+CHECKS_PER_LOGIN = 5
+CHECKS_PER_HOST = 30
+CHECK_WINDOW_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostName(Field):
+    """A host name or an IP address; null is the empty text where `blank` allows that."""
+
+    blank: bool = False
+
+    def read_null(self) -> str:
+        """The empty text. Raises Invalid where that is not allowed."""
+        if not self.blank:
+            raise Invalid("May not be null.")
+        return ""
+
+    def read_value(self, value: object) -> str:
+        """The host in lower case. Raises Invalid."""
+        if not isinstance(value, str):
+            raise Invalid("Must be text.")
+        if self.blank and not value:
+            return ""
+        try:
+            return normalise_host(value)
+        except InvalidHost as error:
+            raise Invalid(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderAddress(Field):
+    """The address that messages come from, in the form of the envelope: its domain in A-labels."""
+
+    def read_value(self, value: object) -> str:
+        """The address. Raises Invalid."""
+        envelope: str = EmailAddress().read(value).envelope
+        return envelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NestedCredential(Nested):
+    """A credential as a campaign names it; read as a CredentialEntry."""
+
+    def read_value(self, value: object) -> Any:
+        """The entry. Raises Invalid."""
+        # By name: `super()` is lost in a dataclass with slots.
+        return read_entry(Nested.read_value(self, value))
+
+
+CREDENTIAL = {
+    "preset": Choice(words=tuple(preset.key for preset in all_presets())),
+    "label": Text(),
+    "smtp_host": HostName(),
+    "smtp_port": Integer(minimum=1, maximum=HIGHEST_PORT),
+    "smtp_username": Text(longest=320, blank=False),
+    "smtp_password": Secret(),
+    "from_name": Text(),
+    "from_email": SenderAddress(),
+    "daily_limit": Integer(minimum=1, maximum=HIGHEST_DAILY_LIMIT),
+    "imap_host": HostName(blank=True),
+    "imap_port": Integer(minimum=1, maximum=HIGHEST_PORT, null=True),
+    "imap_username": Text(longest=320),
+    "imap_password": Secret(blank=True),
+}
+ATTACHED_CREDENTIAL = CREDENTIAL | {"id": Id()}
+NESTED_CREDENTIAL = NestedCredential(schema=ATTACHED_CREDENTIAL)
+
+
+def read_entry(values: dict[str, Any]) -> CredentialEntry:
+    """The values of a body with its preset filled in, and its id apart. Raises Invalid."""
+    values = dict(values)
+    preset, credential_id = values.pop("preset", None), values.pop("id", None)
+    if preset is not None:
+        values = _preset_values(preset, values) | values
+    return CredentialEntry(cast("CredentialValues", values), credential_id)
+
+
+def _preset_values(key: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Host and port of the provider's submission server, and of its mailboxes where an IMAP login is given."""
+    preset = next(preset for preset in all_presets() if preset.key == key)
+    host = preset.hosts[0]
+    if "{region}" in host and "smtp_host" not in given:
+        raise Invalid({"smtp_host": [f"{preset.name} has one server a region: give it, such as {host}."]})
+    values: dict[str, Any] = {"smtp_host": host, "smtp_port": (preset.smtp.starttls + preset.smtp.tls)[0]}
+    if preset.imap is not None and given.get("imap_username"):
+        values |= {"imap_host": preset.imap.host, "imap_port": preset.imap.port}
+    return values
+
+
+def show_credential(credential: SmtpCredential) -> dict[str, Any]:
+    """A credential without its passwords."""
+    return {
+        "id": credential.pk,
+        "label": credential.label,
+        "smtp_host": credential.smtp_host,
+        "smtp_port": credential.smtp_port,
+        "smtp_username": credential.smtp_username,
+        "from_name": credential.from_name,
+        "from_email": credential.from_email,
+        "daily_limit": credential.daily_limit,
+        "imap_host": credential.imap_host or None,
+        "imap_port": credential.imap_port,
+        "imap_username": credential.imap_username or None,
+        "reply_detection": credential.detects_replies,
+        "status": status_of(credential.disabled_at, credential.retired_at).value,
+        "disabled_at": credential.disabled_at,
+        "disabled_reason": credential.disabled_reason or None,
+        "last_problem": credential.last_problem or None,
+        "last_problem_at": credential.last_problem_at,
+        "created_at": credential.created_at,
+        "updated_at": credential.updated_at,
+    }
+
+
+def apply_limits(admissions: Iterable[Admission]) -> None:
+    """Let dispatch change the daily limits that were asked of credentials which were there before."""
+    for admission in admissions:
+        if admission.new_limit is not None:
+            set_daily_limit(admission.credential, admission.new_limit)
+            admission.credential.daily_limit = admission.new_limit
+
+
+def attached_credentials(campaign: Campaign) -> "QuerySet[SmtpCredential]":
+    """The credentials that a campaign sends through."""
+    attached = CampaignCredential.objects.filter(campaign=campaign).values("credential")
+    return SmtpCredential.objects.of(campaign.account_id).filter(pk__in=attached)
+
+
+class CampaignCredentialResource(Resource):
+    """What the resources of a campaign's credentials share."""
+
+    def find(self, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> SmtpCredential:
+        """A credential of this campaign. Raises NotFound."""
+        campaign = find_campaign(self.account, campaign_id)
+        found = find_or_404(attached_credentials(campaign), smtp_credential_id, "smtp_credential_not_found")
+        return cast("SmtpCredential", found)
+
+
+class SmtpCredentials(CampaignCredentialResource):
+    """`GET|POST /campaigns/:id/smtp_credentials`."""
+
+    def get(self, _request: Request, campaign_id: uuid.UUID) -> Response:
+        """The campaign's credentials."""
+        return self.answer_list(attached_credentials(find_campaign(self.account, campaign_id)), show_credential)
+
+    def post(self, _request: Request, campaign_id: uuid.UUID) -> Response:
+        """Attach a credential: by id, a mailbox that is known already, or a new one."""
+        find_campaign(self.account, campaign_id)
+        admission = attach_credential(self.account, campaign_id, self._read_entry())
+        apply_limits([admission])
+        return Response(show_credential(admission.credential), status=201)
+
+    def _read_entry(self) -> CredentialEntry:
+        try:
+            return read_entry(self.read("smtp_credential", ATTACHED_CREDENTIAL))
+        except Invalid as error:
+            raise ValidationFailed(error.problems) from None
+
+
+class SmtpCredentialDetail(CampaignCredentialResource):
+    """`GET|PATCH|DELETE /campaigns/:id/smtp_credentials/:id`."""
+
+    def get(self, _request: Request, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> Response:
+        """One credential."""
+        return Response(show_credential(self.find(campaign_id, smtp_credential_id)))
+
+    def patch(self, _request: Request, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> Response:
+        """Change a credential, for all campaigns that share it."""
+        self.find(campaign_id, smtp_credential_id)
+        try:
+            entry = read_entry(self.read("smtp_credential", CREDENTIAL, partial=True))
+        except Invalid as error:
+            raise ValidationFailed(error.problems) from None
+        admission = update_credential(self.account, smtp_credential_id, entry.values)
+        apply_limits([admission])
+        return Response(show_credential(admission.credential))
+
+    def delete(self, _request: Request, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> Response:
+        """Detach a credential; the last campaign to let it go retires it."""
+        detach_credential(self.account, campaign_id, smtp_credential_id)
+        return Response(status=204)
+
+
+class ReenableCredential(CampaignCredentialResource):
+    """`POST /campaigns/:id/smtp_credentials/:id/reenable`."""
+
+    def post(self, _request: Request, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> Response:
+        """Put a credential back to work, and resume the campaigns that its loss alone had paused."""
+        self.find(campaign_id, smtp_credential_id)
+        self.read("smtp_credential", {})
+        credential = reenable_credential(self.account, smtp_credential_id)
+        shown = {"id": credential.pk, "from_email": credential.from_email, "status": CredentialStatus.ENABLED.value}
+        return Response(shown)
+
+
+class CheckCredential(CampaignCredentialResource):
+    """`POST /campaigns/:id/smtp_credentials/:id/check`: log in over SMTP, and over IMAP where that is set."""
+
+    atomic = False
+
+    def post(self, _request: Request, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> Response:
+        """Say what works, or exactly what failed; no message is sent."""
+        credential = self.find(campaign_id, smtp_credential_id)
+        self.read("smtp_credential", {})
+        limit_checks(credential.smtp_host, credential.smtp_username)
+        smtp = check_smtp_login(
+            credential.smtp_host, credential.smtp_port, credential.smtp_username, credential.smtp_password
+        )
+        imap = _check_imap(credential)
+        ok = smtp.ok and (imap is None or imap.ok)
+        return Response({"id": credential.pk, "ok": ok, "smtp": _show_check(smtp), "imap": _show_check(imap)})
+
+
+def limit_checks(host: str, username: str) -> None:
+    """Count a trial login: strangers' servers are not to be tried in a row. Raises Throttled."""
+    login = hashlib.sha256(f"{host}\0{username}".encode()).hexdigest()
+    host_digest = hashlib.sha256(host.encode()).hexdigest()
+    for name, most in ((f"login:{login}", CHECKS_PER_LOGIN), (f"host:{host_digest}", CHECKS_PER_HOST)):
+        count, seconds_left = count_request(f"ampout:check:{name}", CHECK_WINDOW_SECONDS)
+        if count > most:
+            raise Throttled(wait=seconds_left)
+
+
+def _check_imap(credential: SmtpCredential) -> LoginCheck | None:
+    if not credential.detects_replies or credential.imap_port is None:
+        return None
+    return check_imap_login(
+        credential.imap_host, credential.imap_port, credential.imap_username, credential.imap_password
+    )
+
+
+def _show_check(check: LoginCheck | None) -> dict[str, Any] | None:
+    if check is None:
+        return None
+    return {"ok": check.ok, "stage": str(check.stage), "code": check.code, "message": check.message}
