@@ -39,6 +39,14 @@ def create_account(email: str, name: str, *, now: datetime | None = None) -> Acc
     return Account.objects.create(email=email, name=name, created_at=now or clock.utc_now())
 
 
+def update_account(account: Account, **values: str) -> Account:
+    """Set the account's own texts: `name`, `sender_name`, `postal_address`."""
+    for name, value in values.items():
+        setattr(account, name, value)
+    account.save(update_fields=list(values))
+    return account
+
+
 def issue_key(
     account: Account, *, label: str = "", client_kind: ClientKind = ClientKind.DIRECT, now: datetime | None = None
 ) -> IssuedKey:

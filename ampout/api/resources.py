@@ -1,8 +1,9 @@
 """The base of every resource: what is the same for all, so that a view only parses, calls one service and answers."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 from django.db import transaction
@@ -22,8 +23,8 @@ from ampout.accounts.models import Account
 from ampout.api import bodies, idempotency, pagination
 from ampout.api.authentication import Principal
 from ampout.api.bodies import Body
-from ampout.api.fields import Schema, parse_uuid
-from ampout.lib.errors import NotFound
+from ampout.api.fields import Field, Invalid, Schema, parse_uuid
+from ampout.lib.errors import NotFound, ValidationFailed
 
 LONGEST_PATH = 400
 """Characters; the longest of ours has about 110."""
@@ -57,7 +58,7 @@ class Resource(APIView):
     metadata_class = None
     atomic: ClassVar[bool] = True
     accepts_upload: ClassVar[bool] = False
-    id_codes: ClassVar[dict[str, str]] = {}
+    id_codes: Mapping[str, str] = MappingProxyType({})
     """The code of a missing object, where it is not the name of its id in the path with `_not_found`."""
 
     _body: Body | None = None
@@ -126,6 +127,16 @@ class Resource(APIView):
     def read(self, name: str, schema: Schema, *, partial: bool = False) -> dict[str, Any]:
         """The values of the JSON body, wrapped in `name` or not. Raises BadRequest and ValidationFailed."""
         return bodies.read_object(self.body, name, schema, partial=partial)
+
+    def query(self, name: str, field: Field) -> Any:
+        """A value of the query string; None when it is not there. Raises ValidationFailed."""
+        text = self.request.GET.get(name)
+        if text is None:
+            return None
+        try:
+            return field.read(text)
+        except Invalid as error:
+            raise ValidationFailed({name: error.problems[""]}) from None
 
     def answer_list(
         self, rows: QuerySet[Any], show: Callable[[Any], dict[str, Any]], *, time_field: str = "created_at"

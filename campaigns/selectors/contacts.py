@@ -1,0 +1,51 @@
+"""Reads of contacts, imports and suppressions, always within one account."""
+
+import uuid
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from ampout.accounts.models import Account
+from ampout.lib.errors import NotFound
+from campaigns.models import Contact, ContactImport, Suppression
+
+
+def contacts_of(account: Account | uuid.UUID) -> QuerySet[Contact]:
+    """The contacts of an account that were not deleted."""
+    return Contact.objects.of(account).filter(deleted_at__isnull=True)
+
+
+def find_contact(account: Account, contact_id: uuid.UUID) -> Contact:
+    """A contact that was not deleted. Raises NotFound."""
+    found: Contact | None = contacts_of(account).filter(pk=contact_id).first()
+    if found is None:
+        raise NotFound("contact_not_found")
+    return found
+
+
+def imports_of(account: Account) -> QuerySet[ContactImport]:
+    """The imports that were not deleted, each with `contact_count`: how many of its contacts there are now."""
+    # A subquery counts for the rows of one page; a join would count for all imports of the account.
+    alive = Contact.everywhere.filter(contact_import=OuterRef("pk"), deleted_at__isnull=True).order_by()
+    counted = Subquery(alive.values("contact_import").annotate(count=Count("pk")).values("count"))
+    imports = ContactImport.objects.of(account).filter(deleted_at__isnull=True)
+    return imports.annotate(contact_count=Coalesce(counted, 0))
+
+
+def find_import(account: Account, import_id: uuid.UUID) -> ContactImport:
+    """An import that was not deleted, with its `contact_count`. Raises NotFound."""
+    found: ContactImport | None = imports_of(account).filter(pk=import_id).first()
+    if found is None:
+        raise NotFound("contact_import_not_found")
+    return found
+
+
+def suppressions_of(account: Account | uuid.UUID) -> QuerySet[Suppression]:
+    """What is suppressed in an account; rows without a scope suppress nothing and are left out."""
+    return Suppression.objects.of(account).exclude(scope="")
+
+
+def suppressions_on(contact: Contact) -> QuerySet[Suppression]:
+    """What suppresses this contact: its address, its domain, or both."""
+    digests = [bytes(contact.address_digest), bytes(contact.domain_digest)]
+    return suppressions_of(contact.account_id).filter(digest__in=digests)
