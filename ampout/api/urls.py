@@ -5,7 +5,19 @@ Ids are plain text here: a text that is no UUID is answered like a missing objec
 
 from django.urls import path
 
-from ampout.api import account, api_keys, contacts, signup, suppressions
+from ampout.api import (
+    account,
+    api_keys,
+    campaigns,
+    contacts,
+    enrollments,
+    messages,
+    outreaches,
+    sequence_steps,
+    signup,
+    smtp_credentials,
+    suppressions,
+)
 
 account_routes = [
     path("signup", signup.Signup.as_view()),
@@ -24,9 +36,52 @@ suppression_routes = [
     path("suppressions", suppressions.Suppressions.as_view()),
     path("suppressions/<str:suppression_id>", suppressions.SuppressionDetail.as_view()),
 ]
+outreach_routes = [
+    path("outreaches", outreaches.Outreaches.as_view()),
+    path("outreaches/<str:outreach_id>", outreaches.OutreachDetail.as_view()),
+]
+campaign_routes = [
+    path("campaigns", campaigns.Campaigns.as_view()),
+    path("campaigns/<str:campaign_id>", campaigns.CampaignDetail.as_view()),
+    path("campaigns/<str:campaign_id>/dispatch", campaigns.DispatchCampaign.as_view()),
+    path("campaigns/<str:campaign_id>/pause", campaigns.PauseCampaign.as_view()),
+    path("campaigns/<str:campaign_id>/resume", campaigns.ResumeCampaign.as_view()),
+    path("campaigns/<str:campaign_id>/test_send", campaigns.TestSendCampaign.as_view()),
+    path("campaigns/<str:campaign_id>/preview", campaigns.PreviewCampaign.as_view()),
+]
+step_routes = [
+    path("campaigns/<str:campaign_id>/sequence_steps", sequence_steps.SequenceSteps.as_view()),
+    path(
+        "campaigns/<str:campaign_id>/sequence_steps/<str:sequence_step_id>",
+        sequence_steps.SequenceStepDetail.as_view(),
+    ),
+]
+_CREDENTIAL = "campaigns/<str:campaign_id>/smtp_credentials/<str:smtp_credential_id>"
+credential_routes = [
+    path("campaigns/<str:campaign_id>/smtp_credentials", smtp_credentials.SmtpCredentials.as_view()),
+    path(_CREDENTIAL, smtp_credentials.SmtpCredentialDetail.as_view()),
+    path(f"{_CREDENTIAL}/reenable", smtp_credentials.ReenableCredential.as_view()),
+    path(f"{_CREDENTIAL}/check", smtp_credentials.CheckCredential.as_view()),
+]
+enrollment_routes = [
+    path("campaigns/<str:campaign_id>/enrollments", enrollments.Enrollments.as_view()),
+    path("campaigns/<str:campaign_id>/enroll", enrollments.EnrollImport.as_view()),
+    path("campaigns/<str:campaign_id>/enroll_contact", enrollments.EnrollContact.as_view()),
+]
+message_routes = [
+    path("messages", messages.Messages.as_view()),
+    path("messages/<str:message_id>", messages.MessageDetail.as_view()),
+    path("messages/<str:message_id>/resolve", messages.ResolveMessage.as_view()),
+]
 
 urlpatterns = [
     *account_routes,
     *contact_routes,
     *suppression_routes,
+    *outreach_routes,
+    *campaign_routes,
+    *step_routes,
+    *credential_routes,
+    *enrollment_routes,
+    *message_routes,
 ]
