@@ -13,7 +13,8 @@ from tests.peers.chaos_behaviours import Action, Kind
 from tests.peers.chaos_smtp import ChaosSmtp
 
 PASSWORD = "correct-horse-battery"
-QUICK = Deadlines(connect=1, reply=0.4, transaction=3)
+QUICK = Deadlines(connect=5, reply=1, transaction=10)
+PATIENT = Deadlines(connect=20, reply=20, transaction=60)
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +24,8 @@ def _loopback(settings: Settings, certificates: Certificates) -> None:
     settings.SMTP_CA_FILE = str(certificates.authority)
 
 
-def check(peer: ChaosSmtp, password: str = PASSWORD) -> LoginCheck:
-    return check_smtp_login("localhost", peer.port, "alice", password, deadlines=QUICK)
+def check(peer: ChaosSmtp, password: str = PASSWORD, deadlines: Deadlines = PATIENT) -> LoginCheck:
+    return check_smtp_login("localhost", peer.port, "alice", password, deadlines=deadlines)
 
 
 def test_a_good_login_is_done(certificates: Certificates) -> None:
@@ -105,7 +106,7 @@ def test_a_silence_names_what_was_waited_for(
     certificates: Certificates, stage: str, action: Action, named: str, words: str
 ) -> None:
     with ChaosSmtp(certificates, script={stage: action}) as peer:
-        result = check(peer)
+        result = check(peer, deadlines=QUICK if action.kind is Kind.HANG else PATIENT)
         assert (result.ok, result.stage, result.code) == (False, named, None)
         assert words in result.message
 

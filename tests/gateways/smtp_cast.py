@@ -17,7 +17,7 @@ BODY = b"Message-ID: <1@sender.example>\r\nSubject: Hello\r\n\r\nHello Bob\r\n"
 LARGE_BODY = BODY + b"All work and no play makes Jack a dull boy.\r\n" * 200_000
 """8.8 MB: more than the sockets and buffers in between can hold."""
 
-QUICK = Deadlines(connect=2, reply=0.4, data_block=0.4, final_reply=0.6, transaction=5)
+QUICK = Deadlines(connect=5, reply=1, data_block=1, final_reply=1, transaction=10)
 """Promise A12's deadlines, scaled for peers that misbehave; peers that behave get PATIENT ones."""
 PATIENT = Deadlines(connect=20, reply=20, data_block=20, final_reply=20, transaction=60)
 

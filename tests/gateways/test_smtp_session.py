@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from dispatch.gateways.smtp_session import Envelope, SmtpSession
+from dispatch.gateways.smtp_session import Deadlines, Envelope, SmtpSession
 from dispatch.rules.smtp_reply import Failure, Reply, Stage
 from dispatch.rules.wire_hygiene import HygieneFailed
 from tests.gateways.smtp_cast import (
@@ -13,7 +13,6 @@ from tests.gateways.smtp_cast import (
     BODY,
     LARGE_BODY,
     PATIENT,
-    QUICK,
     Gate,
     eventually,
     login_to,
@@ -182,7 +181,8 @@ def test_rcpt_waits_for_the_answer_to_mail_unless_pipelining_is_offered(
     certificates: Certificates, capabilities: tuple[str, ...], rcpt_seen: int
 ) -> None:
     async def scenario(peer: ChaosSmtp) -> int:
-        session = await opened(peer, QUICK)
+        session = await opened(peer)
+        session._connection.deadlines = Deadlines(reply=0.4, transaction=1)
         await session.send(to("bob"), BODY, gate=Gate())
         session.abort()
         return peer.count("rcpt")

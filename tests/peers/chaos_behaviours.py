@@ -22,6 +22,8 @@ class Kind(StrEnum):
     """Close with RST."""
     HANG = "hang"
     """Never answer."""
+    DEAF = "deaf"
+    """Stop reading, so that the client cannot write for ever."""
     DRIP = "drip"
     """Write `raw` one byte each `seconds`."""
 
@@ -56,6 +58,7 @@ BEHAVIOURS: dict[str, Plan] = {
     "drop-data": {"data": Action(Kind.DROP)},
     "drop-before-dot": {"data": Action(Kind.DROP, b"354 Go ahead\r\n")},
     "drop-mid-body": {"body": Action(Kind.DROP)},
+    "deaf": {"body": Action(Kind.DEAF)},
     "refuse-mid-body": {"body": Action(Kind.ANSWER, b"552 5.3.4 Too big\r\n")},
     "accept-mid-body": {"body": Action(Kind.ANSWER, b"250 2.0.0 Taken already\r\n")},
     "drop-after-dot": {"dot": Action(Kind.DROP)},

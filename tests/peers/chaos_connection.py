@@ -127,7 +127,7 @@ class ChaosConnection(asyncio.Protocol):
     def _take_message(self) -> bool:
         body = self._plan.get("body")
         if body is not None:
-            self._perform("body", body)
+            self._perform(body)
             self._busy = True  # whatever else comes is left unread
             return False
         if self._buffer.startswith(b".\r\n"):
@@ -172,14 +172,18 @@ class ChaosConnection(asyncio.Protocol):
         if self._shared.context is None or self._encrypted:
             self._answer("starttls", b"502 5.5.1 Not offered\r\n")
             return
+        if "starttls" in self._options.script:
+            self._answer("starttls", b"")
+            return
         # The client's handshake must not be read as a command.
         self._transport.pause_reading()
-        self._answer("starttls", b"220 2.0.0 Go ahead\r\n" + self._options.inject_after_starttls)
-        if "starttls" not in self._options.script:
-            self._busy = True
-            self._tls_task = self._loop.create_task(self._start_tls(self._shared.context))
-        else:
-            self._transport.resume_reading()
+        go_ahead = b"220 2.0.0 Go ahead\r\n" + self._options.inject_after_starttls
+        self._perform(Action(Kind.ANSWER, go_ahead), then=self._begin_tls)
+
+    def _begin_tls(self) -> None:
+        assert self._shared.context is not None
+        self._busy = True
+        self._tls_task = self._loop.create_task(self._start_tls(self._shared.context))
 
     async def _start_tls(self, context: ssl.SSLContext) -> None:
         self._buffer.clear()
@@ -266,7 +270,7 @@ class ChaosConnection(asyncio.Protocol):
 
     def _on_quit(self, line: str) -> None:
         self._note("quit")
-        self._perform("quit", self._options.script.get("quit", Action(Kind.DROP, b"221 2.0.0 Bye\r\n")))
+        self._perform(self._options.script.get("quit", Action(Kind.DROP, b"221 2.0.0 Bye\r\n")))
 
     def _forget(self) -> None:
         self._sender, self._recipient, self._plan = "", "", {}
@@ -284,17 +288,17 @@ class ChaosConnection(asyncio.Protocol):
         self._forget()
         if action.code == "none" or action.code.startswith("2"):
             self._busy = True
-            self._shared.log.append(entry, lambda: self._release("dot", action))
+            self._shared.log.append(entry, lambda: self._release(action))
         else:
             self._note("refused", **entry)
-            self._perform("dot", action)
+            self._perform(action)
 
-    def _release(self, stage: str, action: Action) -> None:
+    def _release(self, action: Action) -> None:
         """Answer, now that the message is in the log."""
         if self not in self._shared.open:
             return
         self._busy = False
-        self._perform(stage, action)
+        self._perform(action)
         if self._options.close_after and self._messages >= (self._options.after_messages or 0):
             self._transport.close()
         self._go_on()
@@ -327,27 +331,30 @@ class ChaosConnection(asyncio.Protocol):
     def _answer(self, stage: str, default: bytes) -> str:
         """Answer a command; the code that is sent."""
         action = self._chosen(stage, default)
-        self._perform(stage, action)
+        self._perform(action)
         return action.code
 
-    def _perform(self, stage: str, action: Action) -> None:
+    def _perform(self, action: Action, then: Callable[[], None] | None = None) -> None:
         delay = action.seconds if action.kind is Kind.ANSWER else 0.0
         delay += self._options.delay_ms / 1000
         if delay:
             self._busy = True
-            self._loop.call_later(delay, self._perform_late, action)
+            self._loop.call_later(delay, self._perform_late, action, then)
         else:
-            self._perform_now(action)
+            self._perform_now(action, then)
 
-    def _perform_late(self, action: Action) -> None:
+    def _perform_late(self, action: Action, then: Callable[[], None] | None) -> None:
         if self in self._shared.open:
             self._busy = False
-            self._perform_now(action)
+            self._perform_now(action, then)
             self._go_on()
 
-    def _perform_now(self, action: Action) -> None:
+    def _perform_now(self, action: Action, then: Callable[[], None] | None) -> None:
         if action.kind is Kind.HANG:
             self._busy = True
+        elif action.kind is Kind.DEAF:
+            self._busy = True
+            self._transport.pause_reading()
         elif action.kind is Kind.DRIP:
             self._busy = True
             self._drip(action.raw, action.seconds)
@@ -360,6 +367,8 @@ class ChaosConnection(asyncio.Protocol):
             if action.kind is Kind.DROP or action.raw.startswith(b"421"):
                 self._busy = True
                 self._transport.close()
+        if then is not None:
+            then()
 
     def _drip(self, rest: bytes, seconds: float) -> None:
         if self not in self._shared.open:
