@@ -21,7 +21,7 @@ from ampout.supervisor.errors import StartError
 from ampout.supervisor.installation import Installation
 from ampout.supervisor.interruptions import Interruptions, StopRequestedError
 from ampout.supervisor.processes import Fleet
-from ampout.supervisor.summary import Summary, count_messages
+from ampout.supervisor.summary import MessageCounts, Summary
 
 TEND_SECONDS = 1.0
 
@@ -74,11 +74,12 @@ def _start(installation: Installation, fleet: Fleet, interruptions: Interruption
 
 
 def _watch(installation: Installation, fleet: Fleet, interruptions: Interruptions, summary: Summary) -> NoReturn:
+    counts = MessageCounts(installation.settings["DATABASE_URL"])
     while True:
         now = time.monotonic()
         fleet.tend(now, interruptions.pause)
         if summary.is_due(now):
-            summary.show(now, fleet.states(), count_messages(installation.settings["DATABASE_URL"]))
+            summary.show(now, fleet.states(), counts.at(now))
         interruptions.pause(TEND_SECONDS)
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 
 import psycopg
@@ -10,8 +11,11 @@ from ampout.lib import clock
 
 REDRAW_SECONDS, REPEAT_SECONDS = 2.0, 30.0
 """Between two states of the live line on a terminal, and between two lines anywhere else."""
-COUNT_MILLISECONDS = 500
+COUNT_MILLISECONDS = 1000
 """How long the database may take to count; on a very large ledger the line then goes without counts."""
+COUNT_SHARE = 20
+"""Of its time the database spends at most a twentieth on counting for the line."""
+CLEAR = "\r\x1b[2K"
 
 
 class Summary:
@@ -21,10 +25,12 @@ class Summary:
         self._started = started
         self._next = started
         self._is_terminal = sys.stdout.isatty()
+        self._is_drawn = False
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self._write(f"\r\x1b[2K{text}\n" if self._is_terminal else f"{text}\n")
+        self._write(f"{CLEAR if self._is_drawn else ''}{text}\n")
+        self._is_drawn = False
 
     def note(self, text: str) -> None:
         """A line that stays, with its time."""
@@ -39,7 +45,8 @@ class Summary:
         self._next = now + (REDRAW_SECONDS if self._is_terminal else REPEAT_SECONDS)
         line = f"{clock.utc_now():%H:%M:%S} UTC  {live_line(now - self._started, services, counts)}"
         if self._is_terminal:
-            self._write(f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}")
+            self._write(f"{CLEAR}{line[: shutil.get_terminal_size().columns - 1]}")
+            self._is_drawn = True
         else:
             self._write(f"{line}\n")
 
@@ -65,6 +72,23 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = int(seconds // 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class MessageCounts:
+    """The ledger's messages by state, counted again when that costs little."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._counts: dict[str, int] = {}
+        self._next = 0.0
+
+    def at(self, now: float) -> dict[str, int]:
+        """The counts, as fresh as they may be."""
+        if now >= self._next:
+            began = time.monotonic()
+            self._counts = count_messages(self._database_url)
+            self._next = now + COUNT_SHARE * (time.monotonic() - began)
+        return self._counts
 
 
 def count_messages(database_url: str) -> dict[str, int]:

@@ -1,9 +1,12 @@
 import io
+import os
 import sys
 
 import pytest
+from django.db import connection
 
 from ampout.supervisor.summary import REPEAT_SECONDS, Summary, count_messages, duration, live_line
+from tests.factories import enroll, make_account, make_campaign, make_message
 
 
 @pytest.mark.parametrize(
@@ -39,9 +42,10 @@ def test_on_a_terminal_the_line_is_drawn_over_itself(monkeypatch: pytest.MonkeyP
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     summary = Summary(0.0)
+    summary.say("Starting")
     summary.show(1.0, {"web": True}, {})
     summary.say("web ended")
-    assert terminal.getvalue().startswith("\r\x1b[2K")
+    assert terminal.getvalue().startswith("Starting\n\r\x1b[2K")
     assert terminal.getvalue().endswith("\r\x1b[2Kweb ended\n")
 
 
@@ -59,3 +63,12 @@ def test_when_nobody_reads_any_more_it_goes_silent(monkeypatch: pytest.MonkeyPat
 
 def test_a_database_that_does_not_answer_has_no_counts() -> None:
     assert count_messages("postgres://nobody@/nothing?host=/nonexistent") == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_messages_are_counted_by_state_the_largest_number_first() -> None:
+    campaign = make_campaign(make_account())
+    for state in ("planned", "accepted", "planned"):
+        make_message(enroll(campaign), state=state)
+    url = os.environ["DATABASE_URL"].replace("/ampout?", f"/{connection.settings_dict['NAME']}?")
+    assert list(count_messages(url).items()) == [("planned", 2), ("accepted", 1)]
