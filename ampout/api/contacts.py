@@ -6,24 +6,33 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ampout.api.fields import EmailAddress, Instant, Text
+from ampout.api.fields import Anything, EmailAddress, JsonObject, Schema
 from ampout.api.resources import Resource
+from ampout.lib.addresses import Address, parse_address
+from ampout.lib.errors import ValidationFailed
 from campaigns.models import Contact
+from campaigns.rules.contact_fields import PROVENANCE_FIELDS, STANDARD_FIELDS, ContactFields, clean_contact
 from campaigns.selectors.contacts import contacts_of, find_contact
 from campaigns.services.contacts import update_contact
 from dispatch.services import deletion, stops
 from dispatch.services.export import export_contact
 
 EMAIL = EmailAddress()
-CONTACT = {
-    "email": EMAIL,
-    "first_name": Text(),
-    "last_name": Text(),
-    "company": Text(),
-    "source": Text(),
-    "lawful_basis": Text(),
-    "consent_at": Instant(null=True),
-}
+CHANGEABLE = ("email", *STANDARD_FIELDS, *PROVENANCE_FIELDS, "consent_at")
+CONTACT: Schema = {name: Anything() for name in CHANGEABLE} | {"custom_fields": JsonObject()}
+
+
+def read_change(given: dict[str, Any]) -> ContactFields[Address]:
+    """A change of a contact; `custom_fields` are named one by one. Raises ValidationFailed."""
+    custom = given.pop("custom_fields", {})
+    taken = {
+        f"custom_fields.{name[:100]}": ["This name is a field of its own."] for name in custom if name in CHANGEABLE
+    }
+    fields, errors = clean_contact(given | custom, parse_email=parse_address, email_required=False)
+    errors = {f"custom_fields.{name}" if name in custom else name: messages for name, messages in errors.items()}
+    if errors or taken:
+        raise ValidationFailed(errors | taken)
+    return fields
 
 
 def show_contact(contact: Contact) -> dict[str, Any]:
@@ -65,8 +74,8 @@ class ContactDetail(Resource):
 
     def patch(self, _request: Request, contact_id: uuid.UUID) -> Response:
         """Set what was given."""
-        values = self.read("contact", CONTACT, partial=True)
-        return Response(show_contact(update_contact(self.account, contact_id, values)))
+        change = read_change(self.read("contact", CONTACT, partial=True))
+        return Response(show_contact(update_contact(self.account, contact_id, change)))
 
     def delete(self, _request: Request, contact_id: uuid.UUID) -> Response:
         """Delete it: its sequences stop, its address stays suppressed where it was."""

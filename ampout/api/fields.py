@@ -243,6 +243,32 @@ class Checked(Field):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Anything(Field):
+    """Any value, null included: for what a rule reads as a whole, with the fields beside it."""
+
+    def read(self, value: object) -> object:
+        """The value."""
+        return value
+
+    read_value = read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonObject(Field):
+    """An object of any members, with at most `most` of them."""
+
+    most: int = 1_000
+
+    def read_value(self, value: object) -> dict[str, object]:
+        """The object. Raises Invalid."""
+        if not isinstance(value, dict):
+            raise Invalid("Must be an object.")
+        if len(value) > self.most:
+            raise Invalid(f"Holds too many fields: at most {self.most} are allowed.")
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Nested(Field):
     """An object, read by its own schema into a dictionary of what was given."""
 

@@ -9,6 +9,7 @@ from ampout.api import (
     account,
     api_keys,
     campaigns,
+    contact_imports,
     contacts,
     enrollments,
     messages,
@@ -24,6 +25,11 @@ account_routes = [
     path("account", account.AccountDetail.as_view()),
     path("api_keys", api_keys.ApiKeys.as_view()),
     path("api_keys/<str:api_key_id>", api_keys.ApiKeyDetail.as_view()),
+]
+import_routes = [
+    path("contact_imports", contact_imports.ContactImports.as_view()),
+    path("contact_imports/<str:contact_import_id>", contact_imports.ContactImportDetail.as_view()),
+    path("contact_imports/<str:contact_import_id>/contacts", contact_imports.ContactImportContacts.as_view()),
 ]
 contact_routes = [
     path("contacts", contacts.Contacts.as_view()),
@@ -76,6 +82,7 @@ message_routes = [
 
 urlpatterns = [
     *account_routes,
+    *import_routes,
     *contact_routes,
     *suppression_routes,
     *outreach_routes,

@@ -18,6 +18,7 @@ from ampout.accounts.models import Account
 from ampout.lib import clock
 from ampout.lib.addresses import Address
 from campaigns.models import ContactImport
+from campaigns.rules.contact_fields import ContactFields
 from campaigns.services.digests import address_digest, domain_digest
 
 DOMAINS_REMEMBERED = 10_000
@@ -74,6 +75,14 @@ class NewContact:
     source: str = ""
     lawful_basis: str = ""
     consent_at: datetime | None = None
+
+
+def new_contact(fields: ContactFields[Address]) -> NewContact:
+    """The contact that cleaned fields describe; empty custom fields are left out. The address must be there."""
+    if fields.address is None:
+        raise ValueError("a contact needs an address")
+    custom = {name: value for name, value in fields.custom.items() if value}
+    return NewContact(fields.address, custom_fields=custom, consent_at=fields.consent_at, **fields.standard)
 
 
 @dataclass(frozen=True, slots=True)

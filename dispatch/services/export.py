@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from ampout.events.models import Event
 from campaigns.models import Contact, Enrollment
 from campaigns.selectors.contacts import suppressions_on
@@ -32,8 +34,10 @@ def export_contact(contact: Contact) -> dict[str, Any]:
     """
     account = contact.account_id
     enrollments = Enrollment.objects.of(account).filter(contact=contact).order_by("enrolled_at", "pk")
-    messages = Message.objects.of(account).filter(recipient_digest=bytes(contact.address_digest))
-    attempts = Attempt.objects.of(account).filter(message__in=messages.order_by().values("pk")).order_by("pk")
+    messages: QuerySet[Any] = Message.objects.of(account)
+    messages = messages.filter(recipient_digest=bytes(contact.address_digest))
+    attempts: QuerySet[Any] = Attempt.objects.of(account)
+    attempts = attempts.filter(message__in=messages.order_by().values("pk")).order_by("pk")
     events = Event.objects.of(account).filter(data__contact_id=str(contact.pk)).order_by("sequence")
     return {
         "contact": _values(contact, CONTACT_FIELDS),
