@@ -170,6 +170,11 @@ def reply_subject(subject: str) -> str:
     return subject if subject[:3].lower() == "re:" else f"Re: {subject}"
 
 
+def is_message_id(text: str) -> bool:
+    """Whether `text` can stand in Message-ID, In-Reply-To and References; an id read from a server's reply may not."""
+    return len(text) <= LINE_LIMIT - len("In-Reply-To: ") and _MESSAGE_ID.fullmatch(text) is not None
+
+
 # -- The header
 
 
@@ -254,7 +259,7 @@ def _check_address(field_name: str, address: str) -> None:
 
 
 def _check_message_id(field_name: str, identifier: str) -> None:
-    if len(identifier) > LINE_LIMIT - len("In-Reply-To: ") or not _MESSAGE_ID.fullmatch(identifier):
+    if not is_message_id(identifier):
         raise _invalid(field_name, "It is not a Message-ID: <left@right> in printable ASCII.")
 
 
