@@ -294,5 +294,5 @@ class PreviewCampaign(Resource):
         find_campaign(self.account, campaign_id)
         contact_id = queries.read_id(request.GET, "contact_id")
         if contact_id is None:
-            raise ValidationFailed({"contact_id": ["Name the contact to preview for, as ?contact_id=…"]})
+            raise ValidationFailed({"contact_id": ["Name the contact to preview for, as `?contact_id=`."]})
         return Response([asdict(step) for step in preview_campaign(self.account, campaign_id, contact_id)])
