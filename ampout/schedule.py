@@ -4,7 +4,7 @@ Every entry expires before its next tick, so that a broker that was away never d
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 
@@ -22,7 +22,7 @@ class CeleryConfiguration:
 
     broker_url = settings.CELERY_BROKER_URL
     broker_connection_retry_on_startup = True
-    broker_transport_options = {"visibility_timeout": 3_600}
+    broker_transport_options: ClassVar[dict[str, Any]] = {"visibility_timeout": 3_600}
     result_backend = None
     task_ignore_result = True
     task_serializer = "json"
@@ -33,7 +33,7 @@ class CeleryConfiguration:
     # An early acknowledgement loses a tick at most, and the next one comes within seconds.
     task_acks_late = False
     worker_cancel_long_running_tasks_on_connection_loss = False
-    beat_schedule = {
+    beat_schedule: ClassVar[dict[str, Any]] = {
         # Gives slots to what is due.
         "plan": _entry("dispatch.tasks.plan", settings.PLAN_EVERY_SECONDS),
         # Asks the DNS about the domains that the planner waits for.

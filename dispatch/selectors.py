@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from django.db import connection
-
+from ampout.lib import sql
 from campaigns.models import Suppression
 from credentials.models import SmtpCredential
 from dispatch.rules.planning import LaneFacts
+
+# ruff: noqa: S608  # the only thing put into a query is another constant of this module
 
 _LANES = """
 SELECT lane.credential_id, credential.daily_limit, COALESCE(usage.used, 0), lane.last_slot_at, lane.last_finished_at,
@@ -141,20 +141,14 @@ class DueStep:
     seed: int | None
 
 
-def _rows(query: str, facts: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, facts)
-        return cursor.fetchall()
-
-
 def active_campaigns() -> list[ActiveCampaign]:
     """Every active campaign of an account that is not suspended."""
-    return [ActiveCampaign(*row) for row in _rows(_CAMPAIGNS, {})]
+    return [ActiveCampaign(*row) for row in sql.fetch(_CAMPAIGNS)]
 
 
 def usable_lanes(credential_ids: Sequence[uuid.UUID], today: date) -> list[LaneFacts]:
     """The lanes of these credentials that are enabled, with today's use."""
-    return [LaneFacts(*row) for row in _rows(_LANES, {"credentials": list(credential_ids), "today": today})]
+    return [LaneFacts(*row) for row in sql.fetch(_LANES, {"credentials": list(credential_ids), "today": today})]
 
 
 def later_steps_due(asked: Sequence[tuple[uuid.UUID, uuid.UUID, int]], now: datetime) -> list[DueStep]:
@@ -165,19 +159,19 @@ def later_steps_due(asked: Sequence[tuple[uuid.UUID, uuid.UUID, int]], now: date
         "rooms": [row[2] for row in asked],
         "now": now,
     }
-    return [DueStep(*row) for row in _rows(_LATER, facts)]
+    return [DueStep(*row) for row in sql.fetch(_LATER, facts)]
 
 
 def first_steps_due(asked: Sequence[tuple[uuid.UUID, int]], now: datetime) -> list[DueStep]:
     """Due first steps, in the order of planning; `asked` names (campaign, how many at most)."""
     facts = {"campaigns": [row[0] for row in asked], "rooms": [row[1] for row in asked], "now": now}
-    return [DueStep(*row) for row in _rows(_FIRST, facts)]
+    return [DueStep(*row) for row in sql.fetch(_FIRST, facts)]
 
 
 def moved_steps_due(asked: Sequence[tuple[uuid.UUID, int]], now: datetime) -> list[DueStep]:
     """Due later steps that may be sent by another credential than step 1."""
     facts = {"campaigns": [row[0] for row in asked], "rooms": [row[1] for row in asked], "now": now}
-    return [DueStep(*row) for row in _rows(_MOVED, facts)]
+    return [DueStep(*row) for row in sql.fetch(_MOVED, facts)]
 
 
 def steps_without_slot(
@@ -185,7 +179,7 @@ def steps_without_slot(
 ) -> list[DueStep]:
     """Planned messages that lost their slot, at most `room`."""
     facts = {"campaigns": list(campaign_ids), "credentials": list(credential_ids), "room": room}
-    return [DueStep(*row) for row in _rows(_UNPLANNED, facts)]
+    return [DueStep(*row) for row in sql.fetch(_UNPLANNED, facts)]
 
 
 def suppressed_among(due: Sequence[DueStep]) -> set[uuid.UUID]:

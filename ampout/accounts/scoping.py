@@ -8,7 +8,7 @@ from django.db import models
 if TYPE_CHECKING:
     from ampout.accounts.models import Account
 
-ModelT = TypeVar("ModelT", bound=models.Model, covariant=True)
+ModelT = TypeVar("ModelT", bound=models.Model)
 
 
 class UnscopedQuery(RuntimeError):
@@ -20,16 +20,16 @@ class ScopedQuerySet(models.QuerySet[ModelT]):
 
     _account_named = False
 
-    def of(self, account: "Account | uuid.UUID") -> Self:
+    def of(self, account: "Account | uuid.UUID") -> "models.QuerySet[Any]":
         """Only this account's rows."""
         scoped = self.filter(account=account)
-        scoped._account_named = True
+        scoped._account_named = True  # noqa: SLF001  # of its own kind
         return scoped
 
     def _clone(self) -> Self:
-        clone = super()._clone()  # type: ignore[misc]  # private in the stubs
+        clone: Self = super()._clone()  # type: ignore[misc]  # private in the stubs
         clone._account_named = self._account_named
-        return clone  # type: ignore[no-any-return]
+        return clone
 
     def _check(self) -> None:
         if not self._account_named:

@@ -25,8 +25,8 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # django-
         return crypto.decrypt(value) if value else value
 
     def get_lookup(self, lookup_name: str) -> Any:
-        """Refuse every look-up but `isnull` (and `exact`, which Django needs for the empty value)."""
-        if lookup_name not in {"isnull"}:
+        """Refuse every look-up but `isnull`."""
+        if lookup_name != "isnull":
             raise FieldError(f"{self.name} is encrypted and cannot be searched by '{lookup_name}'.")
         return super().get_lookup(lookup_name)
 

@@ -8,6 +8,7 @@ from django.db.models import Q
 from ampout.accounts.scoping import AccountOwned
 from ampout.lib import clock
 from ampout.lib.fields import status_constraint, status_field
+from campaigns.models import Enrollment
 from dispatch.rules.message_state import MessageState
 
 
@@ -94,6 +95,13 @@ class Message(AccountOwned):
 
     def __str__(self) -> str:
         return f"{self.message_id} {self.state}"
+
+    @property
+    def place(self) -> tuple[Enrollment, int]:
+        """The enrollment and the position of a campaign message. Raises ValueError for one without an enrollment."""
+        if self.enrollment is None or self.step_position is None:
+            raise ValueError(f"{self.message_id} belongs to no sequence.")
+        return self.enrollment, self.step_position
 
 
 class Attempt(AccountOwned):

@@ -79,28 +79,31 @@ def draw_consequences(outcomes: "Sequence[Outcome]") -> None:
 
 def advance(messages: Sequence[Message]) -> None:
     """Count these messages as sent and make their next steps due. The messages come with enrollment and contact."""
-    plans = _step_plans({message.campaign_id for message in messages if message.campaign_id})
-    for message in messages:
-        _advance_one(message, plans[message.campaign_id])
-    Enrollment.everywhere.bulk_update([message.enrollment for message in messages], _ADVANCED_FIELDS, batch_size=500)
-    now = max((message.settled_at for message in messages), default=None)
-    if now is not None:
-        record_events([_sent_fact(message) for message in messages], now=now)
+    if not messages:
+        return
+    enrollments = [message.place[0] for message in messages]
+    plans = _step_plans({enrollment.campaign_id for enrollment in enrollments})
+    now = max(message.settled_at or message.created_at for message in messages)
+    for message, enrollment in zip(messages, enrollments, strict=True):
+        _advance_one(message, plans[enrollment.campaign_id], now)
+    Enrollment.everywhere.bulk_update(enrollments, _ADVANCED_FIELDS, batch_size=500)
+    record_events([_sent_fact(message) for message in messages], now=now)
 
 
-def _advance_one(message: Message, plan: "StepPlan") -> None:
-    enrollment, wire_at = message.enrollment, message.wire_at
+def _advance_one(message: Message, plan: "StepPlan", now: datetime) -> None:
+    enrollment, position = message.place
+    wire_at = message.wire_at or now
     enrollment.status = risen(EnrollmentStatus(enrollment.status), EnrollmentStatus.SENT).value
     enrollment.sent_at = enrollment.sent_at or wire_at
     enrollment.smtp_credential_id = message.credential_id
-    enrollment.next_position = message.step_position + 1
+    enrollment.next_position = position + 1
     if enrollment.stopped_at is not None:
         return
     unknown = message.state == MessageState.UNKNOWN
-    enrollment.next_due_at = plan.next_due_at(message.step_position, wire_at, unknown=unknown)
+    enrollment.next_due_at = plan.next_due_at(position, wire_at, unknown=unknown)
     enrollment.wait_reason = WaitReason.UNKNOWN_GRACE.value if unknown else WaitReason.DELAY.value
     if enrollment.next_due_at is None:
-        finish(enrollment, plan.steps, now=message.settled_at)
+        finish(enrollment, plan.steps, now=now)
 
 
 def finish(enrollment: Enrollment, steps: int, *, now: datetime) -> None:
@@ -111,9 +114,8 @@ def finish(enrollment: Enrollment, steps: int, *, now: datetime) -> None:
 
 def stop_after(message: Message, outcome: "Outcome") -> None:
     """Stop the enrollment of a message that ended badly, and of everyone at an address that does not exist."""
-    enrollment = message.enrollment
-    enrollment.next_position = message.step_position + 1
-    Enrollment.everywhere.filter(pk=enrollment.pk).update(next_position=enrollment.next_position)
+    enrollment, position = message.place
+    Enrollment.everywhere.filter(pk=enrollment.pk).update(next_position=position + 1)
     words = outcome.reply_text or str(outcome.reason)
     reason = StopReason.BOUNCED if outcome.hard_bounce else _STOPS[MessageState(message.state)]
     stops.stop_enrollments([enrollment.pk], reason, now=outcome.ended_at, bounce_reason=words)
@@ -127,7 +129,7 @@ def _sent_fact(message: Message) -> Fact:
         message.account_id,
         EventKind.ENROLLMENT_SENT,
         f"{EventKind.ENROLLMENT_SENT}:{message.enrollment_id}:{message.step_position}",
-        enrollment_data(message.enrollment),
+        enrollment_data(message.place[0]),
     )
 
 

@@ -85,7 +85,8 @@ def _caps_overrun(_now: datetime) -> Iterator[str]:
 
 def _units_disagree(_now: datetime) -> Iterator[str]:
     return _rows("""
-        SELECT COALESCE(usage.credential_id, held.credential_id) AS credential, COALESCE(usage.day, held.usage_day) AS day,
+        SELECT COALESCE(usage.credential_id, held.credential_id) AS credential,
+               COALESCE(usage.day, held.usage_day) AS day,
                COALESCE(usage.used, 0) AS used, COALESCE(held.units, 0) AS held
         FROM dispatch_dailyusage usage
         FULL JOIN (SELECT credential_id, usage_day, count(*) AS units FROM dispatch_message
@@ -110,7 +111,8 @@ def _stuck_claims(now: datetime) -> Iterator[str]:
 
 def _steps_out_of_order(_now: datetime) -> Iterator[str]:
     return _rows("""
-        SELECT later.enrollment_id AS enrollment, earlier.step_position AS step, earlier.state, later.step_position AS sent
+        SELECT later.enrollment_id AS enrollment, earlier.step_position AS step, earlier.state,
+               later.step_position AS sent
         FROM dispatch_message later
         JOIN dispatch_message earlier ON earlier.enrollment_id = later.enrollment_id
                                      AND earlier.step_position = later.step_position - 1
@@ -157,7 +159,8 @@ def _events_missing(_now: datetime) -> Iterator[str]:
         WHERE message.state IN ('accepted', 'unknown') AND message.enrollment_id IS NOT NULL
           AND NOT EXISTS (SELECT 1 FROM events_event event
                           WHERE event.account_id = message.account_id
-                            AND event.fact = 'enrollment.sent:' || message.enrollment_id || ':' || message.step_position)
+                            AND event.fact
+                                = 'enrollment.sent:' || message.enrollment_id || ':' || message.step_position)
     """)
 
 

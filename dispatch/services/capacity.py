@@ -8,8 +8,9 @@ import uuid
 from collections import Counter
 from datetime import date
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from ampout.lib import sql
 from dispatch.models import DailyUsage
 from dispatch.services.lanes import lock_lane
 
@@ -20,7 +21,9 @@ FROM credentials_smtpcredential credential
 WHERE credential.id = usage.credential_id AND usage.credential_id = %(credential)s AND usage.day = %(day)s
   AND usage.used + %(units)s <= credential.daily_limit
 """
-_RETURN = "UPDATE dispatch_dailyusage SET used = used - %s WHERE credential_id = %s AND day = %s"
+_RETURN = (
+    "UPDATE dispatch_dailyusage SET used = used - %(units)s WHERE credential_id = %(credential)s AND day = %(day)s"
+)
 _UNITS_TO_RETURN = """
 WITH held AS (
     SELECT id, credential_id, usage_day FROM dispatch_message
@@ -32,31 +35,26 @@ FROM held WHERE message.id = held.id
 RETURNING held.credential_id, held.usage_day
 """
 _MOVE_DAY = """
-UPDATE dispatch_message SET usage_day = %s
-WHERE id = %s AND fence = %s AND worker_id = %s AND state = 'claimed' AND usage_day = %s
+UPDATE dispatch_message SET usage_day = %(wanted)s
+WHERE id = %(message)s AND fence = %(fence)s AND worker_id = %(worker)s AND state = 'claimed' AND usage_day = %(held)s
 """
 
 
 def reserve(credential_id: uuid.UUID, day: date, units: int) -> bool:
     """Take units of a credential's cap; False when they do not fit. Call it with the lane locked."""
     DailyUsage.objects.bulk_create([DailyUsage(credential_id=credential_id, day=day)], ignore_conflicts=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_RESERVE, {"units": units, "credential": credential_id, "day": day})
-        return cursor.rowcount == 1
+    return sql.execute(_RESERVE, {"units": units, "credential": credential_id, "day": day}) == 1
 
 
 def give_back(credential_id: uuid.UUID, day: date, units: int) -> None:
     """Return units that no message holds any more."""
-    with connection.cursor() as cursor:
-        cursor.execute(_RETURN, [units, credential_id, day])
+    sql.execute(_RETURN, {"units": units, "credential": credential_id, "day": day})
 
 
 @transaction.atomic
 def return_units() -> int:
     """Give back the units of messages that were cancelled, or lost their slot, before any transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(_UNITS_TO_RETURN)
-        returned = Counter((credential_id, day) for credential_id, day in cursor.fetchall())
+    returned = Counter((credential_id, day) for credential_id, day in sql.fetch(_UNITS_TO_RETURN))
     for (credential_id, day), units in sorted(returned.items()):
         give_back(credential_id, day, units)
     return sum(returned.values())
@@ -71,8 +69,7 @@ def move_unit(
     lock_lane(credential_id)
     if not reserve(credential_id, wanted, 1):
         return False
-    with connection.cursor() as cursor:
-        cursor.execute(_MOVE_DAY, [wanted, message_id, fence, worker_id, held])
-        moved = cursor.rowcount == 1
+    facts = {"message": message_id, "fence": fence, "worker": worker_id, "held": held, "wanted": wanted}
+    moved = sql.execute(_MOVE_DAY, facts) == 1
     give_back(credential_id, held if moved else wanted, 1)
     return moved

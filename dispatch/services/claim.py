@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
+
+from ampout.lib import sql
+from dispatch.models import Lane
 
 CLAIM_AHEAD = timedelta(seconds=30)
 
-_LIVE_WORKER = "SELECT 1 FROM dispatch_deliveryworker WHERE id = %s AND ended_at IS NULL FOR SHARE"
+_LIVE_WORKER = "SELECT 1 FROM dispatch_deliveryworker WHERE id = %(worker)s AND ended_at IS NULL FOR SHARE"
 
 _TAKE_LANES = """
 UPDATE dispatch_lane SET worker_id = %(worker)s
@@ -70,20 +73,14 @@ def claim_messages(worker_id: uuid.UUID, *, now: datetime, lanes: int, messages:
     Nothing is claimed by a loop whose lease was reaped.
     """
     facts = {"worker": worker_id, "now": now, "until": now + CLAIM_AHEAD, "lanes": lanes, "messages": messages}
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_LIVE_WORKER, [worker_id])
-        if cursor.fetchone() is None:
+    with transaction.atomic():
+        if not sql.fetch(_LIVE_WORKER, facts):
             return []
         if lanes > 0:
-            cursor.execute(_TAKE_LANES, facts)
-        cursor.execute(_CLAIM, facts)
-        return [Claim(*row) for row in cursor.fetchall()]
+            sql.execute(_TAKE_LANES, facts)
+        return [Claim(*row) for row in sql.fetch(_CLAIM, facts)]
 
 
 def release_lanes(worker_id: uuid.UUID, credential_ids: Sequence[uuid.UUID]) -> None:
     """Let other loops serve these credentials; call it when none of their messages is in this loop's hands."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE dispatch_lane SET worker_id = NULL WHERE worker_id = %s AND credential_id = ANY(%s)",
-            [worker_id, list(credential_ids)],
-        )
+    Lane.objects.filter(worker_id=worker_id, pk__in=credential_ids).update(worker_id=None)

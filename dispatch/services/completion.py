@@ -1,9 +1,11 @@
 """The edges of a campaign's life that time alone brings: batches open, sequences end, campaigns complete."""
 
+import uuid
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from ampout.lib import sql
 from campaigns.models import Batch, Campaign, Enrollment
 from campaigns.rules.campaign_state import CampaignStatus
 from campaigns.rules.enrollment_state import WaitReason
@@ -58,10 +60,8 @@ def open_batches(now: datetime) -> int:
 @transaction.atomic
 def open_batch(batch: Batch, now: datetime) -> bool:
     """Make due up to `OPEN_AT_ONCE` enrollments of a released batch; True when nothing is left to open."""
-    with connection.cursor() as cursor:
-        facts = {"campaign": batch.campaign_id, "number": batch.number, "now": now, "limit": OPEN_AT_ONCE}
-        cursor.execute(_OPEN, facts)
-        complete = cursor.rowcount < OPEN_AT_ONCE
+    facts = {"campaign": batch.campaign_id, "number": batch.number, "now": now, "limit": OPEN_AT_ONCE}
+    complete = sql.execute(_OPEN, facts) < OPEN_AT_ONCE
     if complete:
         Batch.objects.filter(pk=batch.pk).update(opened_at=now)
     return complete
@@ -70,21 +70,16 @@ def open_batch(batch: Batch, now: datetime) -> bool:
 @transaction.atomic
 def finish_after_grace(now: datetime) -> int:
     """End the sequences whose last message stayed unknown through its grace period."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FINISH, {"grace": WaitReason.UNKNOWN_GRACE.value, "now": now})
-        return cursor.rowcount
+    return sql.execute(_FINISH, {"grace": WaitReason.UNKNOWN_GRACE.value, "now": now})
 
 
 def complete_campaigns(now: datetime) -> int:
     """Complete the active campaigns that have no open enrollment; returns how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(_WITHOUT_WORK)
-        candidates = [row[0] for row in cursor.fetchall()]
-    return sum(_complete(campaign_id, now) for campaign_id in candidates)
+    return sum(_complete(row[0], now) for row in sql.fetch(_WITHOUT_WORK))
 
 
 @transaction.atomic
-def _complete(campaign_id: object, now: datetime) -> int:
+def _complete(campaign_id: uuid.UUID, now: datetime) -> int:
     # FOR UPDATE waits for enrolments in progress (their foreign keys hold FOR KEY SHARE), so the check below sees them.
     campaign = (
         Campaign.everywhere.select_for_update().filter(pk=campaign_id, status=CampaignStatus.ACTIVE.value).first()

@@ -1,7 +1,7 @@
 """Law 2 as arithmetic: the steps due to a campaign's enrollments = what became of them, one by one by name.
 
-The left side is counted from enrollments × steps. The right side is counted from the messages that ended, plus what the
-enrollments that stopped or are still open have before them. A message that got lost is on the left and not on the right.
+The left side is counted from enrollments × steps. The right side is counted from the messages that ended, plus what
+the enrollments that stopped or are still open have before them. A message that got lost is on the left alone.
 """
 
 import uuid
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from ampout.lib import sql
 
 # Each by (campaign, name): one snapshot, as it is one statement.
 _COUNTS = """
@@ -88,11 +88,9 @@ class Conservation:
 def conservation_of(campaign_ids: Sequence[uuid.UUID], *, now: datetime) -> dict[uuid.UUID, Conservation]:
     """The account of each of these campaigns, from one snapshot."""
     accounts = {campaign_id: Conservation() for campaign_id in campaign_ids}
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNTS, {"campaigns": list(campaign_ids), "now": now})
-        for campaign_id, side, name, count in cursor.fetchall():
-            if side == "due":
-                accounts[campaign_id].due = int(count)
-            else:
-                getattr(accounts[campaign_id], side)[name] = int(count)
+    for campaign_id, side, name, count in sql.fetch(_COUNTS, {"campaigns": list(campaign_ids), "now": now}):
+        if side == "due":
+            accounts[campaign_id].due = int(count)
+        else:
+            getattr(accounts[campaign_id], side)[name] = int(count)
     return accounts

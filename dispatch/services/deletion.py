@@ -4,11 +4,11 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from ampout.accounts.models import Account
-from ampout.lib import clock
+from ampout.lib import clock, sql
 from ampout.lib.errors import NotFound
 from campaigns.models import Campaign, CampaignCredential, Contact, ContactImport
 from campaigns.rules.enrollment_state import StopReason
@@ -47,9 +47,8 @@ CLEARED_CONTACT: dict[str, Any] = {
 
 def _stop_all(owner: str, owners: list[uuid.UUID], now: datetime) -> None:
     facts = {"owners": owners, "now": now, "reason": StopReason.OWNER_DELETED.value}
-    with connection.cursor() as cursor:
-        cursor.execute(_STOP.format(owner=owner), facts)
-        cursor.execute(_CANCEL.format(owner=owner), facts)
+    sql.execute(_STOP.format(owner=owner), facts)
+    sql.execute(_CANCEL.format(owner=owner), facts)
 
 
 @transaction.atomic

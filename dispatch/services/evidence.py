@@ -1,4 +1,4 @@
-"""`unknown` moves on evidence only: the late final reply of the attempt itself, or a named operator's choice (law 3)."""
+"""`unknown` moves on evidence only: the attempt's own late final reply, or a named operator's choice (law 3)."""
 
 import uuid
 from enum import StrEnum
@@ -52,7 +52,8 @@ def resolve_by_late_outcome(outcome: "Outcome") -> bool:
 
 def _draw(message: Message, outcome: "Outcome") -> None:
     if outcome.state is MessageState.REFUSED:
-        if message.enrollment.next_position == message.step_position + 1:
+        enrollment, position = message.place
+        if enrollment.next_position == position + 1:
             advance.stop_after(message, outcome)
     elif _is_latest(message):
         advance.advance([message])
@@ -60,8 +61,8 @@ def _draw(message: Message, outcome: "Outcome") -> None:
 
 def _is_latest(message: Message) -> bool:
     """Whether the enrollment still stands right behind this message: the next step was neither planned nor sent."""
-    enrollment = message.enrollment
-    if enrollment.next_position != message.step_position + 1:
+    enrollment, position = message.place
+    if enrollment.next_position != position + 1:
         return False
     return not Message.everywhere.filter(enrollment_id=enrollment.pk, step_position=enrollment.next_position).exists()
 
@@ -77,7 +78,7 @@ def resolve_unknown(message_id: uuid.UUID, choice: Resolution, *, actor: str) ->
         raise NotFound("message_not_found")
     if found.enrollment_id is not None:
         stops.lock_enrollments([found.enrollment_id])
-    message = (
+    message: Message = (
         Message.everywhere.select_for_update(of=("self",)).select_related("enrollment__contact").get(pk=message_id)
     )
     if message.state != MessageState.UNKNOWN:

@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from ampout.lib import sql
 from dispatch.models import Message
 from dispatch.rules.message_state import MessageState
 from dispatch.services import stops
@@ -29,7 +30,8 @@ UPDATE dispatch_message message
 SET state = CASE WHEN message.stream = 'test' OR enrollment.stopped_at IS NOT NULL THEN 'cancelled' ELSE 'planned' END,
     reason = CASE WHEN enrollment.stopped_at IS NOT NULL THEN enrollment.stop_reason
                   WHEN account.suspended_at IS NOT NULL THEN 'account_suspended'
-                  WHEN credential.disabled_at IS NOT NULL OR credential.retired_at IS NOT NULL THEN 'credential_disabled'
+                  WHEN credential.disabled_at IS NOT NULL OR credential.retired_at IS NOT NULL
+                  THEN 'credential_disabled'
                   WHEN campaign.status <> 'active' THEN 'paused'
                   ELSE 'wire_refused' END,
     due_at = NULL, worker_id = NULL, settled_at = %(now)s,
@@ -50,9 +52,7 @@ def may_start(worker_id: uuid.UUID, asked: Sequence[tuple[uuid.UUID, int]]) -> s
     It takes no locks and proves nothing; the `wire` does.
     """
     facts = {"ids": [pair[0] for pair in asked], "fences": [pair[1] for pair in asked], "worker": worker_id}
-    with connection.cursor() as cursor:
-        cursor.execute(_MAY_START, facts)
-        return {row[0] for row in cursor.fetchall()}
+    return {row[0] for row in sql.fetch(_MAY_START, facts)}
 
 
 @transaction.atomic
@@ -69,9 +69,7 @@ def hand_back(worker_id: uuid.UUID, message_ids: Sequence[uuid.UUID], *, now: da
         "now": now,
         "attempted_at": now if attempted else None,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_HAND_BACK, facts)
-        return cursor.rowcount
+    return sql.execute(_HAND_BACK, facts)
 
 
 def release(worker_id: uuid.UUID, message_ids: Sequence[uuid.UUID], *, reason: str = "") -> int:

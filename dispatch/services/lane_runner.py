@@ -11,7 +11,14 @@ from django.conf import settings
 
 from ampout.lib import clock, dice
 from ampout.lib.door import is_declared_insecure
-from dispatch.gateways.smtp_session import Deadlines, SmtpFailure, SmtpSession, TransactionResult, resolve_target
+from dispatch.gateways.smtp_session import (
+    Deadlines,
+    Envelope,
+    SmtpFailure,
+    SmtpSession,
+    TransactionResult,
+    resolve_target,
+)
 from dispatch.rules.compose import CompositionRefused
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.wire_hygiene import HygieneFailed
@@ -151,12 +158,12 @@ class LaneRunner:
     async def _transact(self, claimed: Claim, prepared: Prepared) -> None:
         started_at = clock.utc_now()
         try:
-            body = prepared.build(started_at)
+            envelope, body = prepared.build(started_at)
         except (CompositionRefused, HygieneFailed) as refusal:
             await self._settle(quarantine(claimed, str(refusal), started_at))
             return
         try:
-            result = await self._send(claimed, prepared, body)
+            result = await self._send(claimed, prepared, envelope, body)
         except SmtpFailure as failure:
             outcome = outcome_of_failure(claimed, failure, started_at, clock.utc_now(), dice.new_rng())
             await self._finish(outcome)
@@ -170,16 +177,12 @@ class LaneRunner:
         if outcome.state is MessageState.UNKNOWN:
             self._listen_on(outcome, prepared)
 
-    async def _send(self, claimed: Claim, prepared: Prepared, body: bytes) -> TransactionResult:
+    async def _send(self, claimed: Claim, prepared: Prepared, envelope: Envelope, body: bytes) -> TransactionResult:
         """One transaction; a kept connection that was closed meanwhile is replaced once. Raises SmtpFailure."""
-        result = await (await self._open_session(prepared)).send(
-            prepared.envelope, body, gate=lambda: self._gate(claimed)
-        )
+        result = await (await self._open_session(prepared)).send(envelope, body, gate=lambda: self._gate(claimed))
         if result.stale_connection:
             await self._close_session()
-            result = await (await self._open_session(prepared)).send(
-                prepared.envelope, body, gate=lambda: self._gate(claimed)
-            )
+            result = await (await self._open_session(prepared)).send(envelope, body, gate=lambda: self._gate(claimed))
         return result
 
     async def _open_session(self, prepared: Prepared) -> SmtpSession:

@@ -4,9 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from django.db import connection
-
-from ampout.lib import dice
+from ampout.lib import dice, sql
 from credentials.models import SmtpCredential
 from credentials.rules.credential_state import decide_back_off
 from dispatch.models import Lane
@@ -26,8 +24,7 @@ ON CONFLICT DO NOTHING
 
 def add_missing_lanes() -> None:
     """Give a lane to every credential that has none yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ADD_MISSING)
+    sql.execute(_ADD_MISSING)
 
 
 def lock_lane(credential_id: uuid.UUID) -> Lane:

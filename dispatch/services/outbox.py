@@ -43,8 +43,8 @@ class Prepared:
     preset: Preset | None
     subject: str = ""
 
-    def build(self, date: datetime) -> bytes:
-        """The message's bytes, checked again as a reader would see them. Raises CompositionRefused, HygieneFailed."""
+    def build(self, date: datetime) -> tuple[Envelope, bytes]:
+        """Envelope and bytes, checked again as a reader would see them. Raises CompositionRefused, HygieneFailed."""
         if isinstance(self.compiled, CompositionRefused):
             raise self.compiled
         if self.envelope is None:
@@ -52,7 +52,7 @@ class Prepared:
         built: BuiltMessage = build(self.compiled, replace(self.facts, date=date))
         check_wire(built.payload, built.headers, smtputf8=built.smtputf8)
         self.subject = built.subject
-        return built.payload
+        return self.envelope, built.payload
 
     def delivered_message_id(self, reply_text: str) -> str:
         """The Message-ID the provider gave it, where its preset says that it replaces ours."""
@@ -79,7 +79,9 @@ class _Material:
         }
         self.contacts = {row.pk: row for row in Contact.everywhere.filter(pk__in={m.contact_id for m in messages})}
         steps = SequenceStep.objects.filter(campaign_id__in={m.campaign_id for m in messages})
-        self.steps = {(step.campaign_id, step.position): step for step in steps}
+        self.steps: dict[tuple[uuid.UUID | None, int | None], SequenceStep] = {
+            (step.campaign_id, step.position): step for step in steps
+        }
         self.threads = _threads(messages)
         self.compiled: dict[object, CompiledMessage | CompositionRefused] = {}
 
@@ -107,8 +109,7 @@ class _Material:
     def _facts(self, message: Message) -> MessageFacts:
         contact = self.contacts.get(message.contact_id)
         values = merge_values(contact) if contact is not None else {"email": message.recipient}
-        earlier = self.threads.get(message.enrollment_id, [])
-        earlier = [row for row in earlier if row.step_position < message.step_position]
+        earlier = [row for row in self.threads.get(message.enrollment_id, []) if _position(row) < _position(message)]
         return MessageFacts(
             to_address=_address(message.recipient),
             message_id=message.message_id,
@@ -127,12 +128,17 @@ class _Material:
 
 def _threads(messages: Sequence[Message]) -> dict[uuid.UUID | None, list[Message]]:
     """The messages sent before, by enrollment, in the order of steps."""
-    later = [message.enrollment_id for message in messages if message.enrollment_id and message.step_position > 1]
+    later = [message.enrollment_id for message in messages if message.enrollment_id and _position(message) > 1]
     threads: dict[uuid.UUID | None, list[Message]] = {}
     sent = Message.everywhere.filter(enrollment_id__in=later, state__in=["accepted", "unknown"])
     for row in sent.order_by("enrollment_id", "step_position"):
         threads.setdefault(row.enrollment_id, []).append(row)
     return threads
+
+
+def _position(message: Message) -> int:
+    """Its step; campaign and test messages always have one."""
+    return message.step_position or 0
 
 
 def _compile(

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, transaction
 
+from ampout.lib import sql
 from dispatch.models import Attempt, Message
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.smtp_reply import Blame
@@ -120,9 +121,7 @@ def _move(worker_id: uuid.UUID, outcomes: Sequence[Outcome]) -> set[uuid.UUID]:
         "started": [outcome.started_at for outcome in outcomes],
         "ended": [outcome.ended_at for outcome in outcomes],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_MOVE, facts)
-        return {row[0] for row in cursor.fetchall()}
+    return {row[0] for row in sql.fetch(_MOVE, facts)}
 
 
 def _record_attempts(worker_id: uuid.UUID, outcomes: Iterable[Outcome], moved: set[uuid.UUID]) -> None:

@@ -90,7 +90,7 @@ def _outcome(
 
 
 def _with_retry(outcome: Outcome, claimed: Claim, rng: Random) -> Outcome:
-    """Deferred until the retry that is due, or given up. The credential's own problem never uses up a contact's time."""
+    """Deferred until its retry, or given up. The credential's own problem never uses up a contact's time."""
     attempts, first_attempt_at = claimed.attempts + 1, claimed.first_attempt_at or outcome.ended_at
     if outcome.blame is Blame.CREDENTIAL:
         attempts, first_attempt_at = 1, outcome.ended_at

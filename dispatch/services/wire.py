@@ -11,8 +11,9 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db import transaction
+
+from ampout.lib import sql
 
 _ASKED = """
 SELECT message.id, message.stream, message.account_id, message.campaign_id, message.credential_id,
@@ -21,21 +22,21 @@ FROM dispatch_message message
 JOIN unnest(%(ids)s::uuid[], %(fences)s::int[]) AS asked(id, fence) ON asked.id = message.id
 WHERE message.state IN ('claimed', 'wire') AND message.worker_id = %(worker)s AND message.fence = asked.fence
 """
-_ACCOUNTS = "SELECT id FROM accounts_account WHERE id = ANY(%s) AND suspended_at IS NULL ORDER BY id FOR SHARE"
+_ACCOUNTS = "SELECT id FROM accounts_account WHERE id = ANY(%(ids)s) AND suspended_at IS NULL ORDER BY id FOR SHARE"
 _CAMPAIGNS = """
-SELECT id, status FROM campaigns_campaign WHERE id = ANY(%s) AND deleted_at IS NULL ORDER BY id FOR SHARE
+SELECT id, status FROM campaigns_campaign WHERE id = ANY(%(ids)s) AND deleted_at IS NULL ORDER BY id FOR SHARE
 """
 _CREDENTIALS = """
 SELECT id FROM credentials_smtpcredential
-WHERE id = ANY(%s) AND disabled_at IS NULL AND retired_at IS NULL ORDER BY id FOR SHARE
+WHERE id = ANY(%(ids)s) AND disabled_at IS NULL AND retired_at IS NULL ORDER BY id FOR SHARE
 """
 _ENROLLMENTS = """
 SELECT id FROM campaigns_enrollment
-WHERE id = ANY(%s) AND stopped_at IS NULL ORDER BY id FOR NO KEY UPDATE
+WHERE id = ANY(%(ids)s) AND stopped_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
 _ADDRESSES = """
 SELECT account_id, digest FROM campaigns_suppression
-WHERE (account_id, digest) IN (SELECT * FROM unnest(%s::uuid[], %s::bytea[])) AND scope = ''
+WHERE (account_id, digest) IN (SELECT * FROM unnest(%(accounts)s::uuid[], %(digests)s::bytea[])) AND scope = ''
 ORDER BY id FOR NO KEY UPDATE
 """
 _MARK = """
@@ -51,28 +52,23 @@ WHERE message.id = ANY(%(ids)s) AND message.state IN ('claimed', 'wire')
 RETURNING message.id
 """
 
-Row = tuple[uuid.UUID, str, uuid.UUID, uuid.UUID, uuid.UUID, uuid.UUID | None, bytes]
-
 
 def commit_wire(worker_id: uuid.UUID, asked: Sequence[tuple[uuid.UUID, int]], *, now: datetime) -> set[uuid.UUID]:
     """Mark the messages, given as (id, fence), that may leave now; returns the ids that were granted.
 
-    What is not granted was stopped, paused, released or taken over, and must not be sent. Asking again for a claim whose
-    wire was committed (the answer was lost with the connection) grants it again: only its holder can ask.
+    What is not granted was stopped, paused, released or taken over, and must not be sent. Asking again for a claim
+    whose wire was committed (the answer was lost with the connection) grants it again: only its holder can ask.
     """
     facts = {"ids": [pair[0] for pair in asked], "fences": [pair[1] for pair in asked], "worker": worker_id}
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_ASKED, facts)
-        granted = _let_through(cursor, cursor.fetchall())
-        cursor.execute(_MARK, {"ids": granted, "worker": worker_id, "now": now})
-        return {row[0] for row in cursor.fetchall()}
+    with transaction.atomic():
+        granted = _let_through(sql.fetch(_ASKED, facts))
+        return {row[0] for row in sql.fetch(_MARK, {"ids": granted, "worker": worker_id, "now": now})}
 
 
-def _let_through(cursor: CursorWrapper, rows: list[Row]) -> list[uuid.UUID]:
-    accounts = _ids(cursor, _ACCOUNTS, {row[2] for row in rows})
-    cursor.execute(_CAMPAIGNS, [sorted({row[3] for row in rows})])
-    campaigns = dict(cursor.fetchall())
-    credentials = _ids(cursor, _CREDENTIALS, {row[4] for row in rows})
+def _let_through(rows: Sequence[sql.Row]) -> list[uuid.UUID]:
+    accounts = _ids(_ACCOUNTS, {row[2] for row in rows})
+    campaigns: dict[uuid.UUID, str] = dict(sql.fetch(_CAMPAIGNS, {"ids": sorted({row[3] for row in rows})}))
+    credentials = _ids(_CREDENTIALS, {row[4] for row in rows})
     rows = [
         row
         for row in rows
@@ -81,8 +77,8 @@ def _let_through(cursor: CursorWrapper, rows: list[Row]) -> list[uuid.UUID]:
         and (row[1] == "test" or campaigns[row[3]] == "active")
         and row[4] in credentials
     ]
-    addresses = _free_addresses(cursor, [row for row in rows if row[5] is None])
-    enrollments = _ids(cursor, _ENROLLMENTS, {row[5] for row in rows if row[5] is not None})
+    addresses = _free_addresses([row for row in rows if row[5] is None])
+    enrollments = _ids(_ENROLLMENTS, {row[5] for row in rows if row[5] is not None})
     return [
         row[0]
         for row in rows
@@ -90,15 +86,14 @@ def _let_through(cursor: CursorWrapper, rows: list[Row]) -> list[uuid.UUID]:
     ]
 
 
-def _ids(cursor: CursorWrapper, query: str, ids: set[uuid.UUID]) -> set[uuid.UUID]:
+def _ids(query: str, ids: set[uuid.UUID]) -> set[uuid.UUID]:
     if not ids:
         return set()
-    cursor.execute(query, [sorted(ids)])
-    return {row[0] for row in cursor.fetchall()}
+    return {row[0] for row in sql.fetch(query, {"ids": sorted(ids)})}
 
 
-def _free_addresses(cursor: CursorWrapper, rows: list[Row]) -> set[tuple[uuid.UUID, bytes]]:
+def _free_addresses(rows: Sequence[sql.Row]) -> set[tuple[uuid.UUID, bytes]]:
     if not rows:
         return set()
-    cursor.execute(_ADDRESSES, [[row[2] for row in rows], [bytes(row[6]) for row in rows]])
-    return {(account, bytes(digest)) for account, digest in cursor.fetchall()}
+    asked = {"accounts": [row[2] for row in rows], "digests": [bytes(row[6]) for row in rows]}
+    return {(account, bytes(digest)) for account, digest in sql.fetch(_ADDRESSES, asked)}

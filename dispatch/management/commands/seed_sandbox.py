@@ -5,7 +5,7 @@ import tomllib
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -15,12 +15,12 @@ from ampout.accounts.models import Account
 from ampout.lib.addresses import parse_address
 from ampout.lib.errors import AmpoutError
 from campaigns.models import Campaign
-from campaigns.services.campaigns import create_campaign
+from campaigns.services.campaigns import CampaignValues, create_campaign
 from campaigns.services.enrolment import enroll_import
 from campaigns.services.imports import NewContact, import_contacts
 from campaigns.services.outreaches import create_outreach
 from credentials.models import SmtpCredential
-from credentials.services import CredentialEntry
+from credentials.services import CredentialEntry, CredentialValues
 from dispatch.services.lifecycle import release
 
 SANDBOX = Path(settings.BASE_DIR) / "ampout" / "sandbox"
@@ -71,9 +71,9 @@ def _seed(account: Account, demo: dict[str, Any], server: dict[str, Any], contac
     batch_size = values.pop("batch_size")
     created = create_campaign(
         account,
-        {**values, "outreach_id": outreach.pk},
+        cast("CampaignValues", {**values, "outreach_id": outreach.pk}),
         demo["steps"],
-        [CredentialEntry({**credential, **server}) for credential in demo["credentials"]],
+        [CredentialEntry(cast("CredentialValues", credential | server)) for credential in demo["credentials"]],
     )
     enroll_import(account, created.campaign.pk, imported.contact_import.pk, batch_size=batch_size)
     release(account, created.campaign.pk)
@@ -83,5 +83,5 @@ def _people(path: Path) -> Iterator[NewContact]:
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             address = parse_address(row.pop("email"))
-            own = {name: row.pop(name, "") for name in OWN_COLUMNS}
-            yield NewContact(address, **own, custom_fields=dict(row))
+            first_name, last_name, company = (row.pop(name, "") for name in OWN_COLUMNS)
+            yield NewContact(address, first_name, last_name, company, custom_fields=dict(row))
