@@ -37,7 +37,7 @@ class ScopedQuerySet(models.QuerySet[ModelT]):
 
     def _fetch_all(self) -> None:
         self._check()
-        super()._fetch_all()  # type: ignore[misc]
+        super()._fetch_all()
 
     def iterator(self, chunk_size: int | None = None) -> Any:
         """As Django's, on an account's rows only."""
