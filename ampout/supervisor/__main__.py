@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     adopt_orphans()
     fleet = Fleet(summary.note, kill_orphans)
     try:
-        installation = Installation(os.environ)
+        installation = Installation(os.environ, interruptions.pause)
         _start(installation, fleet, interruptions, summary)
         _watch(installation, fleet, interruptions, summary)
     except StartError as problem:

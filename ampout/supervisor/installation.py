@@ -23,12 +23,12 @@ class Installation:
     `given` is the environment of the supervisor: AMPOUT_DATA, AMPOUT_PORT, AMPOUT_SANDBOX, and any setting.
     """
 
-    def __init__(self, given: Mapping[str, str]) -> None:
+    def __init__(self, given: Mapping[str, str], pause: Pause) -> None:
         self._given = dict(given)
         self.folder = DataFolder(Path(given.get("AMPOUT_DATA") or DEFAULT_DATA))
-        self.web_port = web_port(given.get("AMPOUT_PORT") or str(DEFAULT_WEB_PORT))
+        self.web_port = web_port(given.get("AMPOUT_PORT") or str(DEFAULT_WEB_PORT), pause)
         has_sandbox = given.get("AMPOUT_SANDBOX") != "0"
-        self.sandbox_ports = sandbox_ports(self.folder.ports, self.web_port) if has_sandbox else None
+        self.sandbox_ports = sandbox_ports(self.folder.ports, self.web_port, pause) if has_sandbox else None
         self.first_start = FirstStart(self.folder.first_start)
         self._keys = load_keys(self.folder.keys, may_make=not self.folder.has_database)
         self._postgres = PostgresServer(

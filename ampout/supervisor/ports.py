@@ -3,9 +3,12 @@
 import errno
 import json
 import socket
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ampout.supervisor.children import Pause
 from ampout.supervisor.errors import StartError
 
 HOST = "127.0.0.1"
@@ -13,6 +16,8 @@ DEFAULT_WEB_PORT = 8000
 SMTP_OFFSET, DNS_OFFSET = 25, 53
 """Where the search for the sandbox's ports begins, counted from the web port: easy to recognise in a log."""
 TRIES = 1000
+PATIENCE_SECONDS = 2.0
+BOTH = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +28,12 @@ class SandboxPorts:
     dns: int
 
 
-def web_port(text: str) -> int:
+def web_port(text: str, pause: Pause) -> int:
     """The web port that AMPOUT_PORT asks for; raises StartError where it is no port or taken."""
     port = int(text) if text.isascii() and text.isdigit() else 0
     if not 0 < port < 65536:
         raise StartError(f"AMPOUT_PORT is {text!r}. Use a number from 1 to 65535.")
-    problem = _problem(port, socket.SOCK_STREAM)
+    problem = _lasting_problem(port, [socket.SOCK_STREAM], pause)
     if problem == errno.EACCES:
         raise StartError(f"Port {port} is kept for root. Set AMPOUT_PORT to one above 1023.")
     if problem:
@@ -36,31 +41,38 @@ def web_port(text: str) -> int:
     return port
 
 
-def sandbox_ports(memory: Path, web: int) -> SandboxPorts:
-    """The ports kept in the file `memory`, or free ones, which are then kept; raises StartError where one is taken."""
-    if not memory.exists():
+def sandbox_ports(memory: Path, web: int, pause: Pause) -> SandboxPorts:
+    """The ports kept in the file `memory`; free ones, which are then kept, where there are none or they are taken."""
+    ports = _remembered(memory)
+    if ports is None or any(_lasting_problem(port, BOTH, pause) for port in (ports.smtp, ports.dns)):
         ports = SandboxPorts(_free_port(web + SMTP_OFFSET), _free_port(web + DNS_OFFSET))
         memory.write_text(json.dumps(asdict(ports)))
-        return ports
-    try:
-        ports = SandboxPorts(**json.loads(memory.read_text()))
-    except (ValueError, TypeError):
-        raise StartError(f"{memory} is damaged. Remove it to have new ports chosen.") from None
-    for port in (ports.smtp, ports.dns):
-        if not _is_free(port):
-            raise StartError(f"Port {port}, which the sandbox of this data folder uses, is taken by another program.")
     return ports
+
+
+def _remembered(memory: Path) -> SandboxPorts | None:
+    """What the file says, if it exists and makes sense: it can be made again at any time."""
+    try:
+        return SandboxPorts(**json.loads(memory.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 def _free_port(start: int) -> int:
     for port in range(start, start + TRIES):
-        if port < 65536 and _is_free(port):
+        if port < 65536 and not any(_problem(port, kind) for kind in BOTH):
             return port
     raise StartError(f"No free port was found above {start}. Set AMPOUT_PORT to a lower one.")
 
 
-def _is_free(port: int) -> bool:
-    return not any(_problem(port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+def _lasting_problem(port: int, kinds: Sequence[socket.SocketKind], pause: Pause) -> int:
+    """The error number of listening there, if it lasts: what a killed supervisor started takes a moment to end."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        problem = next(filter(None, (_problem(port, kind) for kind in kinds)), 0)
+        if problem != errno.EADDRINUSE or time.monotonic() > deadline:
+            return problem
+        pause(0.1)
 
 
 def _problem(port: int, kind: socket.SocketKind) -> int:

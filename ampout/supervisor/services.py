@@ -32,7 +32,16 @@ class Programs:
 
     def web(self, port: int) -> Program:
         """API and admin; ready when it answers."""
-        options = ["--bind", f"{HOST}:{port}", "--worker-class", "gthread", "--threads", str(WEB_THREADS)]
+        options = [
+            "-c",
+            "python:ampout.supervisor.web_hooks",
+            "--bind",
+            f"{HOST}:{port}",
+            "--worker-class",
+            "gthread",
+            "--threads",
+            str(WEB_THREADS),
+        ]
         # The control socket would lie in the home folder, which may be read-only.
         options += ["--no-control-socket", "--graceful-timeout", "5", "--log-level", "warning"]
         return self._program("web", ["gunicorn", "ampout.wsgi", *options], is_ready=lambda _words: web_answers(port))
