@@ -1,6 +1,8 @@
 """What every test may ask for."""
 
+import ipaddress
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -18,10 +20,14 @@ settings.load_profile("house")
 
 
 class ApiClient:
-    """A client of the API with one bearer key. Answers are Django's, with `.json()`; every path starts with `/`."""
+    """A client of the API with one bearer key. Answers are Django's, with `.json()`; every path starts with `/`.
+
+    Its `address` is its own, so that limits by client address are too.
+    """
 
     def __init__(self, account: Account | None, key: str | None) -> None:
-        self._client = Client()
+        self.address = str(ipaddress.IPv4Address(b"\x0a" + uuid.uuid4().bytes[:3]))
+        self._client = Client(REMOTE_ADDR=self.address)
         self._account = account
         self.key = key
 

@@ -28,7 +28,7 @@ def imports_of(account: Account) -> QuerySet[ContactImport]:
     # A subquery counts for the rows of one page; a join would count for all imports of the account.
     alive = Contact.everywhere.filter(contact_import=OuterRef("pk"), deleted_at__isnull=True).order_by()
     counted = Subquery(alive.values("contact_import").annotate(count=Count("pk")).values("count"))
-    imports = ContactImport.objects.of(account).filter(deleted_at__isnull=True)
+    imports: QuerySet[ContactImport] = ContactImport.objects.of(account).filter(deleted_at__isnull=True)
     return imports.annotate(contact_count=Coalesce(counted, 0))
 
 
