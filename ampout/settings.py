@@ -5,6 +5,8 @@ The reference of every variable is docs/reference/settings.md; a test keeps the 
 
 from pathlib import Path
 
+from django.templatetags.static import static
+
 from ampout import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -119,6 +121,7 @@ UNFOLD = {
     "SITE_TITLE": "Ampout",
     "SITE_HEADER": "Ampout",
     "SITE_SYMBOL": "outgoing_mail",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("ampout.svg")}],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "ampout.api.admin.site.dashboard",
