@@ -1,5 +1,6 @@
 """Accounts, their keys, and the answers kept for repeated calls."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -13,7 +14,7 @@ from ampout.accounts import services
 from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
 from ampout.api.admin.actions import ask, is_confirmed, run_each
 from ampout.api.admin.base import BaseModelAdmin, RecordAdmin
-from ampout.api.admin.columns import change_url, link_to
+from ampout.api.admin.columns import ACCOUNT, change_url
 from ampout.events.models import Event
 from ampout.lib.addresses import InvalidAddress, parse_address
 from ampout.lib.errors import Unprocessable
@@ -84,6 +85,10 @@ class AccountAdmin(RecordAdmin):
         """All but the particulars."""
         return [name for name in self.get_fields(request, obj) if name not in self.editable]
 
+    def offered(self, record: Account) -> Sequence[str]:
+        """Only what would change something."""
+        return ("issue_key", "suspend" if record.suspended_at is None else "lift_suspension")
+
     @admin.action(description="Issue an API key", permissions=["operate"])
     def issue_key(self, request: HttpRequest, chosen: QuerySet[Account]) -> HttpResponse | None:
         """Make a key and show it, this once: it goes by no message, which would be kept in a cookie."""
@@ -140,13 +145,17 @@ class AccountAdmin(RecordAdmin):
 class ApiKeyAdmin(RecordAdmin):
     """API keys, by the part that people recognize them by."""
 
-    list_display = ("prefix", "label", link_to("account"), "client_kind", "created_at", "last_used_at", "revoked_at")
+    list_display = ("prefix", "label", ACCOUNT, "client_kind", "created_at", "last_used_at", "revoked_at")
     list_filter = ("client_kind", ("revoked_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("prefix", "label", "account__name", "account__email")
     search_ids = ("pk", "account_id")
     related = ("account",)
     hidden = ("digest",)
     actions = ("revoke",)
+
+    def offered(self, record: ApiKey) -> Sequence[str]:
+        """A revoked key stays revoked."""
+        return self.actions if record.revoked_at is None else ()
 
     @admin.action(description="Revoke: the key stops working at once", permissions=["operate"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> HttpResponse | None:

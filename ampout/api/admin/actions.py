@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from ampout.api.admin.base import PAGE_SIZE, RecordAdmin
-from ampout.api.admin.columns import change_url
+from ampout.api.admin.columns import change_url, list_url
 from ampout.lib.errors import AmpoutError
 
 Act = Callable[[Any], str]
@@ -63,15 +63,17 @@ def ask(
     question: str = "",
 ) -> TemplateResponse:
     """The page before an action that cannot be taken back; with a `question`, its answer is posted as `answer`."""
+    records, from_detail = list(chosen[:PAGE_SIZE]), FROM_DETAIL in request.POST
     context = {
         **model_admin.admin_site.each_context(request),
         "title": title,
         "opts": model_admin.opts,
         "warning": warning,
         "question": question,
-        "records": list(chosen[:PAGE_SIZE]),
+        "records": records,
         "action": request.POST.get("action", ""),
-        "from_detail": FROM_DETAIL in request.POST,
+        "from_detail": from_detail,
+        "back": change_url(records[0]) if from_detail and records else list_url(model_admin.model),
         "checkbox_name": helpers.ACTION_CHECKBOX_NAME,
     }
     return TemplateResponse(request, "admin/confirm_action.html", context)

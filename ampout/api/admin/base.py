@@ -108,18 +108,25 @@ class RecordAdmin(ViewOnly, BaseModelAdmin):
         """Who may run this model's actions: whoever has Django's permission to change it."""
         return request.user.has_perm(permission(self.model, "change"))
 
-    def changeform_view(
+    def offered(self, _record: Any) -> Sequence[str]:
+        """The actions that the detail page of this record has a button for."""
+        return [name for name in self.actions or () if isinstance(name, str)]
+
+    def render_change_form(
         self,
         request: HttpRequest,
-        object_id: str | None = None,
+        context: Any,
+        add: bool = False,  # Django's signature
+        change: bool = False,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        obj: Any = None,
     ) -> HttpResponse:
-        """The detail page, with a button for each action."""
-        actions: Any = self.get_actions(request)
-        buttons = [(name, description) for _function, name, description in actions.values()]
-        context = {"record_actions": buttons, "list_url": list_url(self.model)} | (extra_context or {})
-        return super().changeform_view(request, object_id, form_url, context)
+        """The detail page, with its buttons."""
+        if obj is not None:
+            allowed: Any = self.get_actions(request)
+            context["record_actions"] = [(name, allowed[name][2]) for name in self.offered(obj) if name in allowed]
+            context["list_url"] = list_url(self.model)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
 
 class RecordInline(ViewOnly, BaseTabularInline):

@@ -1,5 +1,6 @@
 """Outreaches, campaigns and what they are made of."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -10,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from ampout.api.admin.actions import run_each
 from ampout.api.admin.base import RecordAdmin, RecordInline
-from ampout.api.admin.columns import colored, link, link_to, list_url, spaced
+from ampout.api.admin.columns import ACCOUNT, CREDENTIAL, colored, link, link_to, list_url, spaced
 from ampout.api.admin.filters import code_filter
 from campaigns.models import Batch, Campaign, CampaignCredential, Enrollment, Outreach, SequenceStep, SkipCount
 from campaigns.rules.campaign_state import CampaignStatus, PauseReason
@@ -38,7 +39,7 @@ def messages_by_state(campaign: Campaign) -> SafeString:
 class OutreachAdmin(RecordAdmin):
     """Containers of campaigns."""
 
-    list_display = ("name", link_to("account"), "unique_contacts", "created_at")
+    list_display = ("name", ACCOUNT, "unique_contacts", "created_at")
     list_filter = ("unique_contacts", "created_at")
     search_fields = ("name", "account__name", "account__email")
     search_ids = ("pk", "account_id")
@@ -57,7 +58,7 @@ class AttachmentInline(RecordInline):
     """The credentials that a campaign sends through."""
 
     model = CampaignCredential
-    fields = (link_to("credential"), "attached_at")  # type: ignore[assignment]  # the stubs know names only
+    fields = (CREDENTIAL, "attached_at")  # type: ignore[assignment]  # the stubs know names only
     verbose_name_plural = "Credentials"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CampaignCredential]:
@@ -72,7 +73,7 @@ class CampaignAdmin(RecordAdmin):
 
     list_display = (
         "name",
-        link_to("account"),
+        ACCOUNT,
         colored("status", STATUS_COLORS),
         "pause_reason",
         "created_at",
@@ -102,6 +103,11 @@ class CampaignAdmin(RecordAdmin):
     inlines = (StepInline, AttachmentInline)
     actions = ("pause", "resume")
 
+    def offered(self, record: Campaign) -> Sequence[str]:
+        """What its status allows."""
+        offers = {CampaignStatus.ACTIVE: ("pause",), CampaignStatus.PAUSED: ("resume",)}
+        return offers.get(CampaignStatus(record.status), ())
+
     @admin.action(description="Pause: only an operator can resume", permissions=["operate"])
     def pause(self, request: HttpRequest, chosen: QuerySet[Campaign]) -> HttpResponse | None:
         """Once this is done, nothing of the campaigns goes on the wire."""
@@ -127,7 +133,7 @@ class CampaignAdmin(RecordAdmin):
 class CampaignCredentialAdmin(RecordAdmin):
     """Which campaign sends through which credential."""
 
-    list_display = ("id", link_to("campaign"), link_to("credential"), "attached_at")
+    list_display = ("id", link_to("campaign"), CREDENTIAL, "attached_at")
     list_filter = ("attached_at",)
     search_fields = ("campaign__name", "credential__from_email", "credential__smtp_host")
     search_ids = ("campaign_id", "credential_id")

@@ -64,6 +64,10 @@ def link_to(path: str, description: str = "", *, text: Callable[[Any], object] =
     return column
 
 
+ACCOUNT = link_to("account", text=lambda account: account.name)
+CREDENTIAL = link_to("credential", text=lambda credential: credential.from_email)
+
+
 def colored(field: str, colors: Mapping[str, str]) -> Column:
     """A column that shows a state's words in its color: info, success, warning or danger; others are grey."""
 

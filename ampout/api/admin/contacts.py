@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ampout.api.admin.base import RecordAdmin, read_uuid
-from ampout.api.admin.columns import colored, hexadecimal, link_to
+from ampout.api.admin.columns import ACCOUNT, colored, hexadecimal, link_to
 from ampout.api.admin.filters import code_filter
 from ampout.lib.addresses import InvalidAddress, parse_address
 from campaigns.models import Contact, ContactImport, Enrollment, Suppression
@@ -31,7 +31,7 @@ class ContactImportAdmin(RecordAdmin):
 
     list_display = (
         "name",
-        link_to("account"),
+        ACCOUNT,
         "record_count",
         "skipped_count",
         "error_count",
@@ -54,7 +54,7 @@ class ContactAdmin(RecordAdmin):
         "first_name",
         "last_name",
         "company",
-        link_to("account"),
+        ACCOUNT,
         "created_at",
         "unsubscribed_at",
         "deleted_at",
@@ -111,7 +111,7 @@ class EnrollmentAdmin(RecordAdmin):
 class SuppressionAdmin(RecordAdmin):
     """Who must not be written to. Only keyed digests are kept: search for the whole address or domain."""
 
-    list_display = ("kind", hexadecimal("digest"), "scope", "reason", link_to("account"), "suppressed_at", "created_at")
+    list_display = ("kind", hexadecimal("digest"), "scope", "reason", ACCOUNT, "suppressed_at", "created_at")
     list_filter = ("kind", "scope", code_filter("reason", SuppressionReason), "created_at")
     search_fields = ("account__name", "account__email")
     search_help_text = "The whole address or domain, or an account's name"

@@ -1,5 +1,6 @@
 """Mailboxes and relay logins. Their passwords are written by the API only, and shown nowhere."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -8,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from ampout.api.admin.actions import run_each
 from ampout.api.admin.base import RecordAdmin
-from ampout.api.admin.columns import link_to, set_or_not
+from ampout.api.admin.columns import ACCOUNT, set_or_not
 from ampout.lib.errors import Unprocessable
 from campaigns.models import CampaignCredential, Enrollment
 from credentials.models import SmtpCredential
@@ -24,7 +25,7 @@ class SmtpCredentialAdmin(RecordAdmin):
     list_display = (
         "from_email",
         "label",
-        link_to("account"),
+        ACCOUNT,
         "smtp_host",
         "smtp_port",
         "daily_limit",
@@ -54,6 +55,12 @@ class SmtpCredentialAdmin(RecordAdmin):
         ("Enrollments it sent step 1 to", Enrollment, "smtp_credential"),
     )
     actions = ("disable", "reenable")
+
+    def offered(self, record: SmtpCredential) -> Sequence[str]:
+        """Only what would change something."""
+        if record.retired_at is not None:
+            return ()
+        return ("disable",) if record.disabled_at is None else ("reenable",)
 
     @admin.action(description="Disable: nothing more is sent through it", permissions=["operate"])
     def disable(self, request: HttpRequest, chosen: QuerySet[SmtpCredential]) -> HttpResponse | None:

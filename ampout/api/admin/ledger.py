@@ -1,5 +1,6 @@
 """The ledger and what the deliver loop keeps: messages, attempts, lanes, caps, loops, MX answers."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -8,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from ampout.api.admin.actions import ask, is_confirmed, run_each
 from ampout.api.admin.base import RecordAdmin, RecordInline
-from ampout.api.admin.columns import colored, hexadecimal, link_to
+from ampout.api.admin.columns import CREDENTIAL, colored, hexadecimal, link_to
 from ampout.api.admin.filters import code_filter
 from ampout.lib.mx import MxStatus
 from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, Lane, Message, MxVerdict
@@ -50,18 +51,18 @@ class MessageAdmin(RecordAdmin):
     """One step to one contact. Only an unknown one is moved here, by a named operator's choice."""
 
     list_display = (
-        "message_id",
+        "person",
         colored("state", STATE_COLORS),
         "reason",
-        "recipient",
         "step_position",
         link_to("campaign"),
-        link_to("credential"),
+        CREDENTIAL,
         "attempts",
         "due_at",
         "wire_at",
         "settled_at",
         "reply_code",
+        "message_id",
     )
     list_filter = ("state", "stream", "created_at", "due_at", "wire_at")
     search_fields = ("message_id", "delivered_message_id", "recipient", "reason")
@@ -74,6 +75,15 @@ class MessageAdmin(RecordAdmin):
     }
     inlines = (AttemptInline,)
     actions = ("count_as_sent", "send_again")
+
+    @admin.display(description="recipient", ordering="recipient")
+    def person(self, message: Message) -> str:
+        """The recipient's address, as long as it is kept."""
+        return message.recipient or "(erased)"
+
+    def offered(self, record: Message) -> Sequence[str]:
+        """A choice about an unknown one only."""
+        return self.actions if record.state == MessageState.UNKNOWN else ()
 
     @admin.action(description="Unknown: count as sent", permissions=["operate"])
     def count_as_sent(self, request: HttpRequest, chosen: QuerySet[Message]) -> HttpResponse | None:
@@ -117,7 +127,7 @@ class AttemptAdmin(RecordAdmin):
         "stage",
         "reply_code",
         "reply_text",
-        link_to("credential"),
+        CREDENTIAL,
         "started_at",
         "ended_at",
         "is_evidence",
@@ -134,7 +144,7 @@ class LaneAdmin(RecordAdmin):
 
     list_display = (
         "__str__",
-        link_to("credential"),
+        CREDENTIAL,
         "last_slot_at",
         "last_finished_at",
         "failures",
@@ -151,7 +161,7 @@ class LaneAdmin(RecordAdmin):
 class DailyUsageAdmin(RecordAdmin):
     """How much of a credential's cap a UTC day has used."""
 
-    list_display = ("day", "used", "highest_limit", link_to("credential"))
+    list_display = ("day", "used", "highest_limit", CREDENTIAL)
     list_filter = ("day",)
     search_fields = ("credential__from_email", "credential__smtp_host")
     search_ids = ("credential_id",)
