@@ -106,7 +106,7 @@ def _refusal(status: int, code: str, message: str, details: dict[str, Any] | Non
     return Response(envelope(code, message, details), status=status)
 
 
-def page_not_found(_request: HttpRequest, **_exception: Exception) -> JsonResponse:
+def page_not_found(_request: HttpRequest, exception: Exception) -> JsonResponse:  # noqa: ARG001  # Django names it
     """A path that is not in the contract."""
     return JsonResponse(envelope("not_found", "Nothing is here."), status=404)
 
@@ -116,11 +116,11 @@ def server_error(_request: HttpRequest) -> JsonResponse:
     return JsonResponse(envelope("internal_error", "Something failed on our side; it was logged."), status=500)
 
 
-def bad_request(_request: HttpRequest, **_exception: Exception) -> JsonResponse:
+def bad_request(_request: HttpRequest, exception: Exception) -> JsonResponse:  # noqa: ARG001  # Django names it
     """A request that cannot be read."""
     return JsonResponse(envelope("bad_request", "The request cannot be read."), status=400)
 
 
-def permission_denied(_request: HttpRequest, **_exception: Exception) -> JsonResponse:
+def permission_denied(_request: HttpRequest, exception: Exception) -> JsonResponse:  # noqa: ARG001  # Django names it
     """A refusal by Django itself."""
     return JsonResponse(envelope("insufficient_scope", "This is not allowed."), status=403)
