@@ -21,7 +21,7 @@ from campaigns.services.campaigns import attach_credential
 from credentials.gateways.imap_login import check_imap_login
 from credentials.gateways.smtp_login import check_smtp_login
 from credentials.models import SmtpCredential
-from credentials.presets import all_presets
+from credentials.presets import all_presets, preset_for
 from credentials.rules.credential_state import CredentialStatus, status_of
 from credentials.rules.hosts import InvalidHost, normalise_host
 from credentials.rules.login_check import LoginCheck
@@ -120,7 +120,8 @@ def _preset_values(key: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def show_credential(credential: SmtpCredential) -> dict[str, Any]:
-    """A credential without its passwords."""
+    """A credential without its passwords; `provider` and `advice` are what is known of its host."""
+    preset = preset_for(credential.smtp_host)
     return {
         "id": credential.pk,
         "label": credential.label,
@@ -134,6 +135,8 @@ def show_credential(credential: SmtpCredential) -> dict[str, Any]:
         "imap_port": credential.imap_port,
         "imap_username": credential.imap_username or None,
         "reply_detection": credential.detects_replies,
+        "provider": preset.key if preset else None,
+        "advice": preset.advice.text if preset and preset.advice else None,
         "status": status_of(credential.disabled_at, credential.retired_at).value,
         "disabled_at": credential.disabled_at,
         "disabled_reason": credential.disabled_reason or None,
