@@ -59,7 +59,7 @@ SCRIPTED = [
     ("banner", answer("554 5.3.2 No service"), Stage.BANNER, DEFERRED, "server_refused", SERVER, False),
     ("banner", answer("SSH-2.0-OpenSSH_9.2"), Stage.BANNER, DEFERRED, "garbage", SERVER, False),
     ("banner", DROP, Stage.BANNER, DEFERRED, "disconnected", SERVER, False),
-    ("banner", RESET, Stage.BANNER, DEFERRED, "disconnected", SERVER, False),
+    ("ehlo", RESET, Stage.EHLO, DEFERRED, "disconnected", SERVER, False),
     ("banner", HANG, Stage.BANNER, DEFERRED, "timeout", SERVER, False),
     ("ehlo", answer("421 4.3.2 Busy"), Stage.EHLO, DEFERRED, "server_closing", SERVER, False),
     ("ehlo", answer("500 What?"), Stage.EHLO, DEFERRED, "server_refused", SERVER, False),

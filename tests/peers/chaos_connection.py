@@ -90,7 +90,8 @@ class ChaosConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._shared.open.discard(self)
         self._busy = True
-        self.gone.set_result(None)
+        if not self.gone.done():
+            self.gone.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -190,9 +191,11 @@ class ChaosConnection(asyncio.Protocol):
         try:
             transport = await self._loop.start_tls(self._transport, self, context, server_side=True)
         except OSError:
-            self._note("tls_failed")
-            return
+            transport = None
         if transport is None:
+            # asyncio tells nobody about a connection that is lost during its handshake.
+            self._note("tls_failed")
+            self.connection_lost(None)
             return
         self._transport, self._encrypted = transport, True
         self._note("tls", version=transport.get_extra_info("ssl_object").version())

@@ -10,6 +10,7 @@ answer leaves. Addresses choose behaviours (tests/peers/chaos_behaviours.py), op
 import argparse
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
 import warnings
@@ -113,8 +114,13 @@ class ChaosSmtp:
 async def start_server(shared: Shared, port: int) -> asyncio.Server:
     """Listen on 127.0.0.1."""
     context = shared.context if shared.options.tls == "implicit" else None
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # A small window, so that what a deaf peer leaves unread does not vanish into megabytes of buffers.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    listener.bind(("127.0.0.1", port))
     loop = asyncio.get_running_loop()
-    return await loop.create_server(lambda: ChaosConnection(shared), "127.0.0.1", port, ssl=context, backlog=1024)
+    return await loop.create_server(lambda: ChaosConnection(shared), sock=listener, ssl=context, backlog=1024)
 
 
 def main() -> None:
