@@ -91,9 +91,10 @@ def delete_import(account: Account, import_id: uuid.UUID, *, now: datetime | Non
 
 
 def _delete_contacts(contacts: "QuerySet[Contact]", now: datetime) -> None:
-    ids = list(contacts.values_list("pk", flat=True))
-    _stop_all("contact_id", ids, now)
+    # The contacts' rows first, ids in order: an enrolment holds them, and its enrollments are then seen below.
+    ids = list(contacts.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
     Contact.everywhere.filter(pk__in=ids).update(deleted_at=now)
+    _stop_all("contact_id", ids, now)
     clear_personal_fields(ids)
 
 
