@@ -51,10 +51,13 @@ class SmtpProtocol(asyncio.Protocol):
         self._peek.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """Cut the bytes into replies and wake whoever waits for one."""
+        """Cut the bytes into replies and wake whoever waits for one; after garbage or a flood nothing more is read."""
+        if self._ended is not None:
+            return
         self._replies.extend(self._parser.feed(data))
         if self._parser.broken or len(self._replies) > _MAX_UNREAD_REPLIES:
             self._end(Failure.GARBAGE)
+            self.abort()
         self._wake()
 
     def eof_received(self) -> None:

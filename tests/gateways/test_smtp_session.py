@@ -329,6 +329,26 @@ def test_421_to_the_first_mail_of_a_connection_is_the_servers_answer(certificate
     assert (result.reply.code, result.stale_connection) == (421, False)
 
 
+def test_a_flood_of_replies_is_not_kept(certificates: Certificates) -> None:
+    """A million unasked replies while the gate is waited for: the connection is closed, nothing is sent."""
+
+    async def scenario(peer: ChaosSmtp) -> None:
+        session = await opened(peer)
+
+        async def gate() -> bool:
+            await eventually(lambda: not session.usable and peer.connections_open == 0)
+            return True
+
+        result = await session.send(to("bob"), BODY, gate=gate)
+        assert (result.stage, result.body_started, result.connection_usable) == (Stage.DATA, False, False)
+        assert len(session._protocol._replies) < 20_000
+
+    flood = Action(Kind.ANSWER, b"250 2.1.5 Ok\r\n" * 1_000_000)
+    with ChaosSmtp(certificates, script={"rcpt": flood}) as peer:
+        run(scenario(peer))
+        assert peer.log == []
+
+
 # -- Failpoints and sockets
 
 
