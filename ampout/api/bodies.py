@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -18,20 +18,27 @@ from ampout.lib.errors import ValidationFailed
 MULTIPART_OVERHEAD = 64 * 1024
 """Bytes of an upload that are not the file: boundaries, part headers, the other fields."""
 
+Part: TypeAlias = "str | UploadedFile[bytes]"
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
     """A request's body.
 
-    `content` is the raw body, empty for an upload, whose parts are in `fields` and `files`; `digest` is the SHA-256 of
-    the raw body in either case, in hex.
+    `content` is the raw body, empty for an upload, which has `parts` instead: texts and files by name. `digest` is the
+    SHA-256 of the raw body in either case, in hex.
     """
 
     digest: str
     media_type: str
     content: bytes = b""
-    fields: Mapping[str, str] | None = None
-    files: "Mapping[str, UploadedFile[bytes]] | None" = None
+    parts: Mapping[str, Part] | None = None
+
+    def close(self) -> None:
+        """Remove the files of an upload."""
+        for part in (self.parts or {}).values():
+            if isinstance(part, UploadedFile):
+                part.close()
 
 
 class _HashingReader:
@@ -70,12 +77,12 @@ def _read_upload(request: HttpRequest) -> Body:
         request.META, cast("HttpRequest", reader), request.upload_handlers, request.encoding or "utf-8"
     )
     fields, files = parser.parse()
-    return Body(
-        digest=reader.digest.hexdigest(),
-        media_type="multipart/form-data",
-        fields={name: str(fields[name]) for name in fields},
-        files=cast("Mapping[str, UploadedFile[bytes]]", files.dict()),
-    )
+    parts = cast("Mapping[str, Part]", fields.dict() | files.dict())
+    body = Body(digest=reader.digest.hexdigest(), media_type="multipart/form-data", parts=parts)
+    if any(isinstance(part, UploadedFile) and (part.size or 0) > settings.CSV_MAX_BYTES for part in parts.values()):
+        body.close()
+        raise PayloadTooLarge(f"The file is larger than {settings.CSV_MAX_BYTES} bytes. Split it.")
+    return body
 
 
 def read_object(body: Body, name: str, schema: Schema, *, partial: bool = False) -> dict[str, Any]:

@@ -1,33 +1,46 @@
 """Contact imports: lists of people, as JSON or as a CSV file."""
 
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ampout.api.bodies import Part
 from ampout.api.contacts import show_contact
-from ampout.api.fields import MOST_PROBLEMS, Anything, ListOf, Text
+from ampout.api.fields import MOST_PROBLEMS, Anything, Field, Invalid, ListOf, Text, read_fields
 from ampout.api.resources import Resource
 from ampout.lib.addresses import parse_address
-from ampout.lib.errors import AmpoutError, ValidationFailed
+from ampout.lib.errors import ValidationFailed
 from campaigns.models import ContactImport
 from campaigns.rules.contact_fields import clean_contact
 from campaigns.selectors.contacts import contacts_of, find_import, imports_of
-from campaigns.services.imports import Imported, NewContact, import_contacts, new_contact
+from campaigns.services.csv_imports import import_csv
+from campaigns.services.imports import Imported, NewContact, NoContactsProvided, import_contacts, new_contact
 from dispatch.services import deletion
 
-NAME = Text(required=True, blank=False)
-CONTACT_IMPORT = {"name": NAME, "contacts": ListOf(item=Anything(), most=1_000_000)}
+LONGEST_NAME = 200
 
 
-class NoContactsProvided(AmpoutError):
-    """An import needs at least one contact."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Field):
+    """A file of a form."""
 
-    code = "no_contacts_provided"
+    def read_value(self, value: object) -> "UploadedFile[bytes]":
+        """The file. Raises Invalid."""
+        if not isinstance(value, UploadedFile):
+            raise Invalid("Must be a file.")
+        return value
 
-    def __init__(self) -> None:
-        super().__init__("There are no contacts in this import. Send at least one.")
+
+CONTACT_IMPORT = {
+    "name": Text(required=True, blank=False, longest=LONGEST_NAME),
+    "contacts": ListOf(item=Anything(), most=1_000_000),
+}
+UPLOAD = {"name": Text(blank=False, longest=LONGEST_NAME), "file": File(required=True)}
 
 
 def show_import(contact_import: ContactImport) -> dict[str, Any]:
@@ -70,6 +83,14 @@ def read_contacts(given: list[object]) -> list[NewContact]:
     return contacts
 
 
+def read_upload(parts: Mapping[str, Part]) -> tuple[str, "UploadedFile[bytes]"]:
+    """The name and the file of an upload; without a name, the file's own. Raises ValidationFailed."""
+    bare = {name.removeprefix("contact_import[").removesuffix("]"): part for name, part in parts.items()}
+    values = read_fields(UPLOAD, bare)
+    file: UploadedFile[bytes] = values["file"]
+    return values.get("name") or (file.name or "")[:LONGEST_NAME] or "CSV import", file
+
+
 class ContactImports(Resource):
     """`GET|POST /contact_imports`."""
 
@@ -80,7 +101,10 @@ class ContactImports(Resource):
         return self.answer_list(imports_of(self.account), show_import)
 
     def post(self, _request: Request) -> Response:
-        """Import contacts: all rows of a JSON body or none."""
+        """Import contacts: all rows of a JSON body or none; of a CSV file, all that can be used."""
+        if self.body.parts is not None:
+            name, file = read_upload(self.body.parts)
+            return Response(show_imported(import_csv(self.account, name, file.chunks())), status=201)
         values = self.read("contact_import", CONTACT_IMPORT)
         contacts = read_contacts(values.get("contacts", []))
         return Response(show_imported(import_contacts(self.account, values["name"], contacts)), status=201)

@@ -75,6 +75,9 @@ class Resource(APIView):
             response = self._perform(self._handler(), self._read_ids(kwargs))
         except Exception as error:  # noqa: BLE001  # what is not a refusal is raised again there
             response = self.handle_exception(error)
+        finally:
+            if self._body is not None:
+                self._body.close()
         self.response = self.finalize_response(self.request, response, *args, **kwargs)  # type: ignore[arg-type]
         return self.response
 

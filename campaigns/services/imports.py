@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from ampout.accounts.models import Account
 from ampout.lib import clock
 from ampout.lib.addresses import Address
+from ampout.lib.errors import AmpoutError
 from campaigns.models import ContactImport
 from campaigns.rules.contact_fields import ContactFields
 from campaigns.services.digests import address_digest, domain_digest
@@ -94,6 +95,15 @@ class Imported:
 
     contact_import: ContactImport
     skipped: dict[str, int]
+
+
+class NoContactsProvided(AmpoutError):
+    """An import needs at least one contact."""
+
+    code = "no_contacts_provided"
+
+    def __init__(self) -> None:
+        super().__init__("There are no contacts in this import. Send at least one.")
 
 
 @transaction.atomic
