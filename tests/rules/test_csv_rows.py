@@ -378,12 +378,12 @@ def test_an_unclosed_quote_in_a_long_file_costs_only_its_own_row() -> None:
 
 @pytest.mark.parametrize("line", [b'x","\n', b'","\n', b'"\n', b'"a\n', b'a,"\n', b'"""\n', b'""x\n', b'"a"b,c\n'])
 def test_lines_of_quotes_take_bounded_time(line: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         read(b"email,b\n" + line * (300_000 // len(line)))
     except CsvRefused as refused:
         assert str(refused).startswith("Too many quotation marks are not closed (line ")  # noqa: PT017
-    assert time.perf_counter() - started < 30.0
+    assert time.process_time() - started < 30.0
 
 
 def test_many_rows_are_read_in_little_memory() -> None:

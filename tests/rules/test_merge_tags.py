@@ -20,73 +20,73 @@ names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,63}", fullmatch=True)
 printable = st.text(st.characters(exclude_categories=("C", "Zl", "Zp", "Zs")))
 
 
-def render(text, *, html=False, **values):
+def render(text: str, *, html: bool = False, **values: str) -> str:
     return compile_template(text, html=html).render(values)
 
 
-def messages(text, **options):
-    return [problem.message for problem in check_template(text, **options)]
+def messages(text: str, *, multiline: bool = True) -> list[str]:
+    return [problem.message for problem in check_template(text, multiline=multiline)]
 
 
-def test_a_tag_becomes_the_value():
+def test_a_tag_becomes_the_value() -> None:
     assert render("Hi {{first_name}}!", first_name="Ada") == "Hi Ada!"
 
 
-def test_blanks_and_line_ends_inside_a_tag_do_not_matter():
+def test_blanks_and_line_ends_inside_a_tag_do_not_matter() -> None:
     assert render("{{ a }}{{\ta\n}}{{a }}", a="x") == "xxx"
 
 
-def test_a_missing_value_is_empty():
+def test_a_missing_value_is_empty() -> None:
     assert render("Hi {{first_name}}{{company}}!") == "Hi !"
 
 
-def test_custom_fields_are_tags_like_any_other():
+def test_custom_fields_are_tags_like_any_other() -> None:
     assert render("{{Job_Title2}} {{_x}}", Job_Title2="CTO", _x="y") == "CTO y"
 
 
-def test_names_are_compared_by_case():
+def test_names_are_compared_by_case() -> None:
     assert render("{{Industry}}", industry="mail") == ""
 
 
-def test_tags_stand_side_by_side():
+def test_tags_stand_side_by_side() -> None:
     assert render("{{a}}{{b}}{{a}}", a="1", b="2") == "121"
 
 
-def test_a_text_without_tags_is_itself():
+def test_a_text_without_tags_is_itself() -> None:
     assert render("a { b } {{ }} c") == "a { b } {{ }} c"
 
 
-def test_the_empty_text_is_itself():
+def test_the_empty_text_is_itself() -> None:
     assert render("") == ""
 
 
-def test_a_value_is_never_expanded():
+def test_a_value_is_never_expanded() -> None:
     assert render("{{a}} {{b}}", a="{{b}}", b="{{a}}") == "{{b}} {{a}}"
 
 
-def test_values_cannot_join_into_a_tag():
+def test_values_cannot_join_into_a_tag() -> None:
     assert render("{{a}}{{b}}", a="{{", b="a}}") == "{{a}}"
 
 
-def test_a_value_in_html_is_escaped():
+def test_a_value_in_html_is_escaped() -> None:
     escaped = "&lt;b&gt;&amp;&quot;&#x27;"
     assert render("<p>{{a}}</p>", html=True, a="<b>&\"'") == f"<p>{escaped}</p>"
 
 
-def test_a_value_in_text_is_not_escaped():
+def test_a_value_in_text_is_not_escaped() -> None:
     assert render("{{a}}", a="<b>&\"'") == "<b>&\"'"
 
 
-def test_the_template_itself_is_not_escaped():
+def test_the_template_itself_is_not_escaped() -> None:
     assert render("<b>&amp;</b>", html=True) == "<b>&amp;</b>"
 
 
 @pytest.mark.parametrize("character", ["\r\n", "\n", "\r", "\x00", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"])
-def test_control_characters_in_a_value_become_a_blank(character):
+def test_control_characters_in_a_value_become_a_blank(character: str) -> None:
     assert render("{{a}}", a=f"x{character}Bcc: y") == "x Bcc: y"
 
 
-def test_other_blanks_and_letters_of_all_scripts_are_kept():
+def test_other_blanks_and_letters_of_all_scripts_are_kept() -> None:
     value = "Zoë\u00a0Łukasz 💌 \u200d"
     assert render("{{a}}", a=value) == value
 
@@ -112,51 +112,51 @@ def test_other_blanks_and_letters_of_all_scripts_are_kept():
         "{{" + "a" * 65 + "}}",
     ],
 )
-def test_what_is_not_a_tag_is_left_as_written(text):
+def test_what_is_not_a_tag_is_left_as_written(text: str) -> None:
     assert render(text, x="EVALUATED", first="EVALUATED") == text
 
 
-def test_a_compiled_template_tells_its_names():
+def test_a_compiled_template_tells_its_names() -> None:
     assert compile_template("{{a}} {{b}} {{ a }} {{c d}}", html=False).names == {"a", "b"}
 
 
-def test_a_compiled_template_is_used_many_times():
+def test_a_compiled_template_is_used_many_times() -> None:
     template = compile_template("{{a}}-{{a}}", html=False)
     assert [template.render({"a": value}) for value in "xy"] == ["x-x", "y-y"]
 
 
-def test_output_up_to_the_cap_is_rendered():
+def test_output_up_to_the_cap_is_rendered() -> None:
     assert len(render("{{a}}" * 1_000, a="x" * 1_000)) == LARGEST_OUTPUT
 
 
-def test_output_above_the_cap_is_refused():
+def test_output_above_the_cap_is_refused() -> None:
     with pytest.raises(OutputTooLarge, match="more than 1,000,000 characters"):
         render("{{a}}" * 1_000 + "!", a="x" * 1_000)
 
 
-def test_escaping_counts_towards_the_cap():
+def test_escaping_counts_towards_the_cap() -> None:
     with pytest.raises(OutputTooLarge):
         render("{{a}}" * 500, html=True, a='"' * 1_000)
 
 
-def test_a_bomb_is_refused_before_it_is_built():
+def test_a_bomb_is_refused_before_it_is_built() -> None:
     template = compile_template("{{a}}" * 200_000, html=False)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(OutputTooLarge):
         template.render({"a": "x" * 1_000_000})
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("piece", ["{", "{{", "{{ ", "{{a", "{{a ", "}}", "{{a}}", "{{" + "a" * 60, "{%", "{{{a}}}"])
-def test_every_step_is_linear_in_a_megabyte(piece):
+def test_every_step_is_linear_in_a_megabyte(piece: str) -> None:
     text = piece * (LARGEST_OUTPUT // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     check_template(text)
     compile_template(text, html=True)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
-def test_a_good_template_has_no_problems():
+def test_a_good_template_has_no_problems() -> None:
     assert check_template("Hi {{ first_name }},\n\tsee {{company}}.\r\n") == []
 
 
@@ -173,84 +173,84 @@ def test_a_good_template_has_no_problems():
         ("{{" + "a" * 100, "{{" + "a" * 38),
     ],
 )
-def test_a_malformed_tag_is_quoted_to_its_author(text, excerpt):
+def test_a_malformed_tag_is_quoted_to_its_author(text: str, excerpt: str) -> None:
     (problem,) = check_template(text)
     assert problem.excerpt == excerpt
     assert problem.message.startswith(f'"{excerpt}" is not a merge tag; write {{{{first_name}}}}')
 
 
-def test_a_problem_names_its_line():
+def test_a_problem_names_its_line() -> None:
     assert [problem.line for problem in check_template("{{a}}\n{{b|c}}\n\n{{d e}}")] == [2, 4]
 
 
-def test_good_tags_beside_a_bad_one_are_not_reported():
+def test_good_tags_beside_a_bad_one_are_not_reported() -> None:
     assert len(check_template("{{a}}{{b c}}{{d}}")) == 1
 
 
-def test_style_sheets_are_not_taken_for_tags():
+def test_style_sheets_are_not_taken_for_tags() -> None:
     assert check_template("<style>@media print { a { color: red }}</style>") == []
 
 
-def test_problems_are_reported_up_to_a_number():
+def test_problems_are_reported_up_to_a_number() -> None:
     assert len(check_template("{{!}}" * 1_000)) == MOST_PROBLEMS
 
 
-def test_a_template_too_long_to_render_is_refused():
+def test_a_template_too_long_to_render_is_refused() -> None:
     assert messages("x" * (LARGEST_OUTPUT + 1)) == ["It has more than 1,000,000 characters; make it shorter."]
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x1b", "\u2028", "\ud800"])
-def test_a_control_character_in_a_body_is_named(character):
+def test_a_control_character_in_a_body_is_named(character: str) -> None:
     (message,) = messages(f"a{character}b")
     assert message.startswith(f"It contains the control character U+{ord(character):04X}")
 
 
 @pytest.mark.parametrize("text", ["a\r\nBcc: b", "a\nb", "a\rb", "a\tb", "a\x00b"])
-def test_a_subject_is_one_line(text):
+def test_a_subject_is_one_line(text: str) -> None:
     assert len(check_template(text, multiline=False)) == 1
 
 
-def test_line_ends_belong_in_a_body():
+def test_line_ends_belong_in_a_body() -> None:
     assert check_template("a\r\nb\nc\td") == []
 
 
-def test_an_encoded_word_has_no_place_in_a_subject():
+def test_an_encoded_word_has_no_place_in_a_subject() -> None:
     (message,) = messages("Hi =?UTF-8?Q?=0A?=Bcc: x@example.com 💩", multiline=False)
     assert "mail software decodes" in message
 
 
-def test_an_encoded_word_in_a_body_is_just_text():
+def test_an_encoded_word_in_a_body_is_just_text() -> None:
     assert check_template("=?utf-8?q?x?=") == []
 
 
 @pytest.mark.parametrize("name", ["a", "_", "A1_", "x" * 64])
-def test_names_a_tag_can_bear(name):
+def test_names_a_tag_can_bear(name: str) -> None:
     assert is_field_name(name)
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "é", "a\n", "x" * 65, "a.b"])
-def test_names_no_tag_can_bear(name):
+def test_names_no_tag_can_bear(name: str) -> None:
     assert not is_field_name(name)
 
 
 @given(st.text())
-def test_any_text_can_be_checked_compiled_and_rendered(text):
+def test_any_text_can_be_checked_compiled_and_rendered(text: str) -> None:
     check_template(text)
     compile_template(text, html=True).render({})
 
 
 @given(st.text(alphabet="ab{}|% \n\u00e9").filter(lambda text: "{{" not in text))
-def test_a_text_without_double_braces_never_changes(text):
+def test_a_text_without_double_braces_never_changes(text: str) -> None:
     assert render(text, a="EVALUATED", b="EVALUATED") == text
 
 
 @given(names, printable)
-def test_any_name_takes_any_value(name, value):
+def test_any_name_takes_any_value(name: str, value: str) -> None:
     assert compile_template(f"<{{{{{name}}}}}>", html=False).render({name: value}) == f"<{value}>"
 
 
 @given(st.lists(st.tuples(names, st.text(alphabet="ab{}% ")), min_size=1))
-def test_rendering_is_the_literals_and_values_in_order(pairs):
+def test_rendering_is_the_literals_and_values_in_order(pairs: list[tuple[str, str]]) -> None:
     literals = [f"[{literal}]".replace("{{", "") for _, literal in pairs]
     template = "".join(f"{literal}{{{{{name}}}}}" for literal, (name, _) in zip(literals, pairs, strict=True))
     values = dict(pairs)
@@ -259,7 +259,7 @@ def test_rendering_is_the_literals_and_values_in_order(pairs):
 
 
 @given(st.text())
-def test_an_escaped_value_reads_as_the_plain_one(value):
+def test_an_escaped_value_reads_as_the_plain_one(value: str) -> None:
     plain = compile_template("{{a}}", html=False).render({"a": value})
     escaped = compile_template("{{a}}", html=True).render({"a": value})
     assert html.unescape(escaped) == plain
@@ -267,12 +267,12 @@ def test_an_escaped_value_reads_as_the_plain_one(value):
 
 
 @given(st.text())
-def test_no_value_brings_a_control_character(value):
+def test_no_value_brings_a_control_character(value: str) -> None:
     rendered = compile_template("{{a}}", html=False).render({"a": value})
     assert check_template(rendered.replace("{", "").replace("=?", ""), multiline=False) == []
 
 
 @given(st.text(alphabet="{}% ax|\n"))
-def test_a_checked_template_renders_without_braces_left(text):
+def test_a_checked_template_renders_without_braces_left(text: str) -> None:
     if not check_template(text):
         assert "{{" not in compile_template(text, html=False).render({})

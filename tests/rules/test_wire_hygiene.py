@@ -307,7 +307,7 @@ def test_no_subject_but_the_right_one_passes(subject: bytes) -> None:
 @pytest.mark.parametrize("size", [LARGEST_HEADER - 100, 5_000_000])
 def test_the_time_is_linear_in_the_size(piece: bytes, size: int) -> None:
     payload = b"X: " + piece * (size // len(piece)) + b"\r\n\r\nx\r\n"
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(HygieneFailed):
         check_wire(payload, FIELDS)
-    assert time.perf_counter() - started < 3.0
+    assert time.process_time() - started < 3.0
