@@ -6,20 +6,25 @@ change in the same transaction, so they always agree.
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 
 from django.db import transaction
 
 from ampout.lib import sql
-from dispatch.models import DailyUsage
 from dispatch.services.lanes import lock_lane
 
+_ADD_MISSING = """
+INSERT INTO dispatch_dailyusage (credential_id, day, used, highest_limit)
+SELECT credential, %(day)s, 0, 0 FROM unnest(%(credentials)s::uuid[]) credential ON CONFLICT DO NOTHING
+"""
 _RESERVE = """
 UPDATE dispatch_dailyusage usage
-SET used = usage.used + %(units)s, highest_limit = GREATEST(usage.highest_limit, credential.daily_limit)
-FROM credentials_smtpcredential credential
-WHERE credential.id = usage.credential_id AND usage.credential_id = %(credential)s AND usage.day = %(day)s
-  AND usage.used + %(units)s <= credential.daily_limit
+SET used = usage.used + asked.units, highest_limit = GREATEST(usage.highest_limit, credential.daily_limit)
+FROM unnest(%(credentials)s::uuid[], %(units)s::int[]) AS asked(credential_id, units)
+JOIN credentials_smtpcredential credential ON credential.id = asked.credential_id
+WHERE usage.credential_id = asked.credential_id AND usage.day = %(day)s
+  AND usage.used + asked.units <= credential.daily_limit
 """
 _RETURN = (
     "UPDATE dispatch_dailyusage SET used = used - %(units)s WHERE credential_id = %(credential)s AND day = %(day)s"
@@ -40,10 +45,15 @@ WHERE id = %(message)s AND fence = %(fence)s AND worker_id = %(worker)s AND stat
 """
 
 
-def reserve(credential_id: uuid.UUID, day: date, units: int) -> bool:
-    """Take units of a credential's cap; False when they do not fit. Call it with the lane locked."""
-    DailyUsage.objects.bulk_create([DailyUsage(credential_id=credential_id, day=day)], ignore_conflicts=True)
-    return sql.execute(_RESERVE, {"units": units, "credential": credential_id, "day": day}) == 1
+def reserve(day: date, units: Mapping[uuid.UUID, int]) -> bool:
+    """Take units of these credentials' caps on one day; False when some do not fit, and then the caller rolls back.
+
+    Call it with the lanes locked.
+    """
+    credentials = sorted(units)
+    facts = {"day": day, "credentials": credentials, "units": [units[credential] for credential in credentials]}
+    sql.execute(_ADD_MISSING, facts)
+    return sql.execute(_RESERVE, facts) == len(units)
 
 
 def give_back(credential_id: uuid.UUID, day: date, units: int) -> None:
@@ -67,7 +77,7 @@ def move_unit(
     """Move a claimed message's unit from one day to a later one; False when that day is full or the claim is lost."""
     held, wanted = days
     lock_lane(credential_id)
-    if not reserve(credential_id, wanted, 1):
+    if not reserve(wanted, {credential_id: 1}):
         return False
     facts = {"message": message_id, "fence": fence, "worker": worker_id, "held": held, "wanted": wanted}
     moved = sql.execute(_MOVE_DAY, facts) == 1

@@ -70,12 +70,19 @@ def open_batch(batch: Batch, now: datetime) -> bool:
 @transaction.atomic
 def finish_after_grace(now: datetime) -> int:
     """End the sequences whose last message stayed unknown through its grace period."""
+    sql.keep_plans_steady()
     return sql.execute(_FINISH, {"grace": WaitReason.UNKNOWN_GRACE.value, "now": now})
 
 
 def complete_campaigns(now: datetime) -> int:
     """Complete the active campaigns that have no open enrollment; returns how many."""
-    return sum(_complete(row[0], now) for row in sql.fetch(_WITHOUT_WORK))
+    return sum(_complete(campaign_id, now) for campaign_id in _campaigns_without_work())
+
+
+@transaction.atomic
+def _campaigns_without_work() -> list[uuid.UUID]:
+    sql.keep_plans_steady()
+    return [row[0] for row in sql.fetch(_WITHOUT_WORK)]
 
 
 @transaction.atomic

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
-from ampout.lib import clock, dice
+from ampout.lib import clock, dice, sql
 from campaigns.models import Enrollment
 from campaigns.rules.enrollment_state import StopReason, WaitReason
 from dispatch import selectors
-from dispatch.models import CapWarning, Lane, Message
+from dispatch.models import CapWarning, Message
 from dispatch.rules import timing
 from dispatch.rules.message_id import make_message_id
 from dispatch.rules.message_state import MessageState
@@ -44,6 +44,13 @@ logger = logging.getLogger(__name__)
 
 PLANNER_LOCK = 0x414D504F_55540001
 MX_FAILED = "MX check failed at dispatch"
+
+_LOCK_LANES = "SELECT 1 FROM dispatch_lane WHERE credential_id = ANY(%(credentials)s) ORDER BY credential_id FOR UPDATE"
+_MOVE_SLOTS = """
+UPDATE dispatch_lane lane SET last_slot_at = moved.slot
+FROM unnest(%(credentials)s::uuid[], %(slots)s::timestamptz[]) AS moved(credential_id, slot)
+WHERE lane.credential_id = moved.credential_id
+"""
 
 
 class CapOverrun(RuntimeError):
@@ -75,6 +82,7 @@ def plan(*, now: datetime | None = None) -> TickResult:
 def _plan_due(now: datetime) -> TickResult:
     if not _is_only_planner():
         return TickResult()
+    sql.keep_plans_steady()
     campaigns = {campaign.campaign_id: campaign for campaign in selectors.active_campaigns()}
     usable = _usable_lanes(campaigns.values(), now)
     due = _due_steps(campaigns, usable, now)
@@ -94,9 +102,7 @@ def _plan_due(now: datetime) -> TickResult:
 
 
 def _is_only_planner() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [PLANNER_LOCK])
-        return bool(cursor.fetchone()[0])
+    return bool(sql.fetch("SELECT pg_try_advisory_xact_lock(%(lock)s)", {"lock": PLANNER_LOCK})[0][0])
 
 
 def _ahead() -> timedelta:
@@ -176,8 +182,7 @@ def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaig
 
 def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], now: datetime) -> int:
     """Lock the lanes, take the enrollments, write the messages, reserve the units, move the slots."""
-    wanted = sorted({assignment.credential_id for assignment in decision.assignments})
-    locked = {lane.pk: lane for lane in Lane.objects.select_for_update().filter(pk__in=wanted).order_by("pk")}
+    sql.fetch(_LOCK_LANES, {"credentials": [assignment.credential_id for assignment in decision.assignments]})
     fresh = [assignment for assignment in decision.assignments if assignment.candidate.message_id is None]
     again = [assignment for assignment in decision.assignments if assignment.candidate.message_id is not None]
     taken = _take_enrollments(fresh)
@@ -185,7 +190,7 @@ def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], now: datetime) -> 
     _insert_messages(done, due, now)
     done += [assignment for assignment in again if _give_slot_again(assignment)]
     _reserve(done)
-    _move_slots(done, locked)
+    _move_slots(done)
     return len(done)
 
 
@@ -251,16 +256,18 @@ def _give_slot_again(assignment: Assignment) -> bool:
 
 
 def _reserve(assignments: Sequence[Assignment]) -> None:
-    units = Counter((assignment.credential_id, assignment.day) for assignment in assignments if assignment.takes_unit)
-    for (credential_id, day), count in sorted(units.items()):
-        if not capacity.reserve(credential_id, day, count):
-            raise CapOverrun(f"{count} units of {credential_id} on {day} are gone; the tick is repeated")
+    for day in sorted({assignment.day for assignment in assignments if assignment.takes_unit}):
+        units = Counter(
+            assignment.credential_id for assignment in assignments if assignment.takes_unit and assignment.day == day
+        )
+        if not capacity.reserve(day, units):
+            raise CapOverrun(f"units of {day} that the plan counted on are gone; the tick is repeated")
 
 
-def _move_slots(assignments: Sequence[Assignment], locked: dict[uuid.UUID, Lane]) -> None:
-    for assignment in assignments:
-        locked[assignment.credential_id].last_slot_at = assignment.due_at
-    Lane.objects.bulk_update(locked.values(), ["last_slot_at"], batch_size=500)
+def _move_slots(assignments: Sequence[Assignment]) -> None:
+    """The latest slot of each lane; assignments come in the order in which slots were given out."""
+    latest = {assignment.credential_id: assignment.due_at for assignment in assignments}
+    sql.execute(_MOVE_SLOTS, {"credentials": list(latest), "slots": list(latest.values())})
 
 
 def _cancel_absent(candidates: Sequence[Candidate], now: datetime) -> None:

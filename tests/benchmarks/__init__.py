@@ -1,0 +1,1 @@
+"""Measurements: `make bench` runs them and prints figures side by side. `make test` leaves them out."""
