@@ -27,7 +27,7 @@ def read_domain(value: object) -> str:
     if not isinstance(value, str) or "@" in value:
         raise ValueError("Must be a domain, such as example.com.")  # a sentence for the caller
     try:
-        return parse_address(f"anybody@{value.strip()}").domain
+        return parse_address(f"anybody@{value.strip(' \t')}").domain
     except InvalidAddress:
         raise ValueError("Must be a domain, such as example.com.") from None
 
