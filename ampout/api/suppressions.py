@@ -26,8 +26,9 @@ def read_domain(value: object) -> str:
     """A domain in A-labels, lower-cased. Raises ValueError with a sentence."""
     if not isinstance(value, str) or "@" in value:
         raise ValueError("Must be a domain, such as example.com.")  # a sentence for the caller
+    bare = value.strip(" \t")
     try:
-        return parse_address(f"anybody@{value.strip(' \t')}").domain
+        return parse_address(f"anybody@{bare}").domain
     except InvalidAddress:
         raise ValueError("Must be a domain, such as example.com.") from None
 

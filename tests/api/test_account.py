@@ -13,7 +13,9 @@ VALUES = {"name": "Alice & Co", "sender_name": "Alice", "postal_address": "1 Loo
 
 
 def stored(api: ApiClient) -> dict[str, Any]:
-    return Account.objects.filter(pk=api.account.pk).values("name", "sender_name", "postal_address", "email").get()
+    return dict(
+        Account.objects.filter(pk=api.account.pk).values("name", "sender_name", "postal_address", "email").get()
+    )
 
 
 def test_it_is_shown(api: ApiClient) -> None:
