@@ -88,10 +88,11 @@ JOIN campaigns_contact contact ON contact.id = enrollment.contact_id
 """
 
 # What lost its slot (a pause, a full day, a disabled sender) goes before new contacts. A later step is asked for only
-# where its sender is usable, so that those of a disabled one never fill the page.
+# where its sender is usable or free to change, so that those of a disabled one never fill the page.
 _UNPLANNED = f"""
 SELECT {_ENROLLMENT_COLUMNS},
-       CASE WHEN message.step_position > 1 OR message.attempts > 0 THEN message.credential_id END AS sender_id,
+       CASE WHEN message.step_position > 1 THEN enrollment.smtp_credential_id
+            WHEN message.first_attempt_at IS NOT NULL THEN message.credential_id END AS sender_id,
        message.id AS message_id, message.credential_id AS held_credential, message.usage_day AS held_day,
        message.gap_seed AS seed
 FROM dispatch_message message
@@ -99,7 +100,8 @@ JOIN campaigns_enrollment enrollment ON enrollment.id = message.enrollment_id
 JOIN campaigns_contact contact ON contact.id = enrollment.contact_id
 WHERE message.campaign_id = ANY(%(campaigns)s) AND message.state = 'planned' AND message.due_at IS NULL
   AND enrollment.stopped_at IS NULL
-  AND (message.step_position = 1 OR message.credential_id = ANY(%(credentials)s) OR message.credential_id IS NULL)
+  AND (message.step_position = 1 OR enrollment.smtp_credential_id = ANY(%(credentials)s)
+       OR enrollment.smtp_credential_id IS NULL)
 ORDER BY message.step_position DESC, enrollment.priority DESC, enrollment.batch_number, enrollment.enrolled_at,
          enrollment.id
 LIMIT %(room)s

@@ -3,7 +3,9 @@
 1. Candidates are taken in the total order: later steps first, then what lost its slot, then priority, batch,
    enrolled_at, id.
 2. A candidate whose domain takes no mail is cancelled; one whose domain is silent, or not looked up, waits.
-3. A later step goes through the credential of step 1; so does a first step that was attempted before.
+3. A later step goes through the credential of step 1; so does a first step that was attempted before. Where that one
+   is not usable, a later step waits, and so does a first step whose unit of today is used up there. A later step that
+   has no sender any more goes through whoever can send it soonest.
 4. A first step goes through the least loaded credential with room (rotation); it takes one unit of today's cap.
 5. The slot is a gap after the credential's latest one. No credential is planned further ahead than the horizon, and
    no first step past midnight, so that a day's cap is only touched on that day.
@@ -36,7 +38,10 @@ class MxState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A step of an enrollment that is due. `message_id` is set when it has a row that lost its slot."""
+    """A step of an enrollment that is due. `message_id` is set when it has a row that lost its slot.
+
+    `sender_id` is the credential of step 1, or the one that a first step was attempted through.
+    """
 
     enrollment_id: uuid.UUID
     campaign_id: uuid.UUID
@@ -196,8 +201,10 @@ class _Planner:
         gap = timing.draw_gap(campaign.min_wait_seconds, campaign.max_wait_seconds, candidate.seed)
         if candidate.sender_id in self.lanes and candidate.sender_id in campaign.credential_ids:
             reason = self._through_sender(candidate, self.lanes[candidate.sender_id], gap)
-        elif candidate.position > 1 and candidate.sender_id is not None:
+        elif candidate.sender_id is not None and (candidate.position > 1 or self._holds_unit_of_today(candidate)):
             reason = "credential_disabled"
+        elif candidate.position > 1:
+            reason = self._through_anybody(candidate, campaign, gap)
         else:
             reason = self._by_rotation(candidate, campaign, gap)
         if reason:
@@ -213,6 +220,25 @@ class _Planner:
         if not (lane.open_today(gap) if candidate.position == 1 else lane.open):
             return "gap"
         self._assign(candidate, lane, gap, takes_unit=takes_unit)
+        return ""
+
+    def _holds_unit_of_today(self, candidate: Candidate) -> bool:
+        """Whether its sender's cap counts it today; after an attempt, that unit never comes back (law 4)."""
+        return candidate.held_unit == (candidate.sender_id, timing.day_of(self.now))
+
+    def _through_anybody(self, candidate: Candidate, campaign: CampaignFacts, gap: int) -> str:
+        """A later step whose sender was retired: it uses no cap, so it goes where it leaves first."""
+        lanes = [self.lanes[key] for key in campaign.credential_ids if key in self.lanes]
+        if not lanes:
+            return RotationReason.NO_ENABLED_CREDENTIAL.value
+        working = [lane for lane in lanes if not lane.backing_off]
+        if not working:
+            return RotationReason.BACK_OFF.value
+        free = [lane for lane in working if lane.open]
+        if not free:
+            return RotationReason.GAP.value
+        soonest = min(free, key=lambda lane: (lane.slot(gap), lane.queued, lane.facts.credential_id))
+        self._assign(candidate, soonest, gap, takes_unit=False)
         return ""
 
     def _by_rotation(self, candidate: Candidate, campaign: CampaignFacts, gap: int) -> str:

@@ -21,7 +21,12 @@ JOIN campaigns_campaign campaign ON campaign.id = message.campaign_id
 LEFT JOIN campaigns_enrollment enrollment ON enrollment.id = message.enrollment_id
 WHERE message.state = 'claimed' AND message.worker_id = %(worker)s AND message.fence = asked.fence
   AND account.suspended_at IS NULL AND credential.disabled_at IS NULL AND credential.retired_at IS NULL
-  AND campaign.deleted_at IS NULL AND (campaign.status = 'active' OR message.stream = 'test')
+  AND campaign.deleted_at IS NULL
+  AND (message.stream = 'test'
+       OR campaign.status = 'active'
+       AND EXISTS (SELECT 1 FROM campaigns_campaigncredential attachment
+                   WHERE attachment.campaign_id = message.campaign_id
+                     AND attachment.credential_id = message.credential_id))
   AND enrollment.stopped_at IS NULL
 """
 
@@ -30,9 +35,9 @@ UPDATE dispatch_message message
 SET state = CASE WHEN message.stream = 'test' OR enrollment.stopped_at IS NOT NULL THEN 'cancelled' ELSE 'planned' END,
     reason = CASE WHEN enrollment.stopped_at IS NOT NULL THEN enrollment.stop_reason
                   WHEN account.suspended_at IS NOT NULL THEN 'account_suspended'
-                  WHEN credential.disabled_at IS NOT NULL OR credential.retired_at IS NOT NULL
-                  THEN 'credential_disabled'
+                  WHEN credential.disabled_at IS NOT NULL THEN 'credential_disabled'
                   WHEN campaign.status <> 'active' THEN 'paused'
+                  WHEN attachment.id IS NULL THEN 'credential_retired'
                   ELSE 'wire_refused' END,
     due_at = NULL, worker_id = NULL, settled_at = %(now)s,
     first_attempt_at = COALESCE(message.first_attempt_at, %(attempted_at)s)
@@ -40,6 +45,8 @@ FROM dispatch_message claimed
 JOIN accounts_account account ON account.id = claimed.account_id
 JOIN credentials_smtpcredential credential ON credential.id = claimed.credential_id
 JOIN campaigns_campaign campaign ON campaign.id = claimed.campaign_id
+LEFT JOIN campaigns_campaigncredential attachment
+       ON attachment.campaign_id = claimed.campaign_id AND attachment.credential_id = claimed.credential_id
 LEFT JOIN campaigns_enrollment enrollment ON enrollment.id = claimed.enrollment_id
 WHERE claimed.id = message.id AND message.id = ANY(%(ids)s)
   AND message.worker_id = %(worker)s AND message.state = 'claimed'

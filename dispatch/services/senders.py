@@ -11,9 +11,9 @@ from django.db import transaction
 from ampout.accounts.models import Account
 from ampout.events.kinds import EventKind
 from ampout.events.services import Fact, record_events
-from ampout.lib import clock
+from ampout.lib import clock, sql
 from ampout.lib.errors import NotFound
-from campaigns.models import Campaign, CampaignCredential, Enrollment
+from campaigns.models import Campaign, CampaignCredential
 from campaigns.rules.campaign_state import (
     CampaignStatus,
     PauseReason,
@@ -21,12 +21,21 @@ from campaigns.rules.campaign_state import (
     resumes_on_reenable,
 )
 from credentials.models import SmtpCredential
+from credentials.rules.credential_state import decide_reenable, status_of
 from dispatch.models import DailyUsage, Lane, Message
 from dispatch.rules import timing
 from dispatch.rules.caps import release_count
 from dispatch.rules.message_state import MessageState
 from dispatch.services.lanes import lock_lane
 from dispatch.services.lifecycle import lock_campaign, pause_locked, resume_locked, take_slots_back
+
+_FREE_THREADS = """
+UPDATE campaigns_enrollment SET smtp_credential_id = NULL
+WHERE id IN (
+    SELECT id FROM campaigns_enrollment
+    WHERE campaign_id = %(campaign)s AND smtp_credential_id = %(credential)s ORDER BY id FOR NO KEY UPDATE
+)
+"""
 
 
 def _lock_campaigns_of(credential_id: uuid.UUID) -> list[Campaign]:
@@ -96,9 +105,10 @@ def reenable_credential(account: Account, credential_id: uuid.UUID, *, now: date
     now = now or clock.utc_now()
     campaigns = _lock_campaigns_of(credential_id)
     credential = _lock_credential(credential_id, account)
-    credential.disabled_at, credential.disabled_reason = None, ""
-    credential.enabled_since = credential.updated_at = now
-    credential.save(update_fields=["disabled_at", "disabled_reason", "enabled_since", "updated_at"])
+    if decide_reenable(status_of(credential.disabled_at, credential.retired_at)).moves:
+        credential.disabled_at, credential.disabled_reason = None, ""
+        credential.enabled_since = credential.updated_at = now
+        credential.save(update_fields=["disabled_at", "disabled_reason", "enabled_since", "updated_at"])
     Lane.objects.filter(pk=credential.pk).update(failures=0, back_off_until=None)
     for campaign in campaigns:
         reason = PauseReason(campaign.pause_reason) if campaign.pause_reason else None
@@ -122,15 +132,20 @@ def set_daily_limit(credential: SmtpCredential, new_limit: int, *, now: datetime
 
 
 def _release_latest(usage: DailyUsage, count: int) -> int:
+    """Also what a deliver loop has claimed and not started: without its claim, it is refused its `wire`."""
     unstarted = Message.everywhere.filter(
         credential_id=usage.credential_id,
         usage_day=usage.day,
-        state=MessageState.PLANNED.value,
+        state__in=[MessageState.PLANNED.value, MessageState.CLAIMED.value],
         due_at__isnull=False,
         first_attempt_at__isnull=True,
     )
-    latest = list(unstarted.order_by("-due_at").values_list("pk", flat=True)[:count])
-    return take_slots_back(Message.everywhere.filter(pk__in=latest), "daily_limit_lowered")
+    latest = list(unstarted.select_for_update().order_by("-due_at", "pk").values_list("pk", flat=True)[:count])
+    return int(
+        Message.everywhere.filter(pk__in=latest).update(
+            state=MessageState.PLANNED.value, due_at=None, worker_id=None, reason="daily_limit_lowered"
+        )
+    )
 
 
 @transaction.atomic
@@ -154,8 +169,7 @@ def let_go(campaign: Campaign, credential: SmtpCredential, *, now: datetime) -> 
     own = Message.everywhere.filter(campaign=campaign, credential=credential, stream="campaign")
     take_slots_back(own, "credential_retired")
     if campaign.sender_may_change:
-        Enrollment.everywhere.filter(campaign=campaign, smtp_credential=credential).update(smtp_credential=None)
-        own.filter(state=MessageState.PLANNED.value, due_at__isnull=True).update(credential=None)
+        sql.execute(_FREE_THREADS, {"campaign": campaign.pk, "credential": credential.pk})
     if not CampaignCredential.objects.filter(credential=credential, campaign__deleted_at__isnull=True).exists():
         credential.retired_at = credential.updated_at = now
         credential.save(update_fields=["retired_at", "updated_at"])
