@@ -2,6 +2,7 @@
 
 import email
 import email.message
+import email.policy
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.rules.footer import with_footer
 from dispatch.rules.compose import (
     LONGEST_SUBJECT,
     OWN_FIELDS,
@@ -21,6 +23,7 @@ from dispatch.rules.compose import (
     MessageFacts,
     build,
     compile_step,
+    is_message_id,
     reply_subject,
 )
 from dispatch.rules.wire_hygiene import HygieneFailed, check_wire, dot_stuff
@@ -569,3 +572,76 @@ def test_a_changed_header_never_passes_the_last_check(noise: bytes, place: int) 
     if payload != message.payload and changed.split() != head.split():
         with pytest.raises(HygieneFailed):
             check_wire(payload, message.headers)
+
+
+# -- Read by the standard library's strict parser, which lists what it had to forgive
+
+
+def defects_of(message: BuiltMessage) -> list[object]:
+    strict = email.message_from_bytes(message.payload, policy=email.policy.SMTPUTF8)
+    found: list[object] = []
+    for part in strict.walk():
+        found += part.defects
+        found += [defect for value in part.values() for defect in value.defects]
+    return found
+
+
+def test_a_follow_up_has_no_defects() -> None:
+    facts = replace(FACTS, unsubscribe_url=URL, thread=("<a@b.example>",), thread_subject="Grüße")
+    message = built(facts, from_name="Jürgen, Ö", subject="", body_html="<p>é</p>", extra_headers=[("X-A", "é")])
+    assert defects_of(message) == []
+
+
+@given(safe_text, safe_text, bodies, bodies)
+def test_nothing_that_is_built_has_defects(name: str, subject: str, text: str, html: str) -> None:
+    facts = replace(FACTS, unsubscribe_url=URL, thread=("<a@b.example>", "<c@d.example>"))
+    try:
+        message = built(facts, from_name=name, subject=subject, body_text=text, body_html=html)
+    except CompositionRefused:
+        return
+    assert defects_of(message) == []
+
+
+@given(safe_text)
+def test_the_strict_parser_finds_one_sender_and_one_recipient(name: str) -> None:
+    try:
+        message = built(from_name=name)
+    except CompositionRefused:
+        return
+    strict = email.message_from_bytes(message.payload, policy=email.policy.SMTP)
+    assert [mailbox.addr_spec for mailbox in strict["From"].addresses] == ["ada@example.com"]
+    assert [mailbox.addr_spec for mailbox in strict["To"].addresses] == ["bob@example.com"]
+    assert [strict.get_all(field) for field in ("Cc", "Bcc", "Reply-To", "Sender")] == [None] * 4
+
+
+# -- With the lawful footer, as a campaign sends it
+
+
+@given(safe_text, safe_text, bodies)
+def test_every_campaign_message_offers_the_way_out_three_times(name: str, address: str, body: str) -> None:
+    html, text = with_footer(f"<p>{body}</p>", body, name, address)
+    message = built(replace(FACTS, unsubscribe_url=URL), body_text=text, body_html=html)
+    read_text, read_html = parts_of(message)
+    assert URL in read_text
+    assert URL in read_html
+    assert dict(message.headers)["List-Unsubscribe"] == f"<{URL}>"
+
+
+def test_a_message_of_a_campaign_names_its_sender() -> None:
+    html, text = with_footer("<p>Hi</p>", "Hi", "Acme & Co", "1 Main Street\nTown")
+    read_text, read_html = parts_of(built(replace(FACTS, unsubscribe_url=URL), body_text=text, body_html=html))
+    assert read_text.endswith(f"Acme & Co\r\n1 Main Street\r\nTown\r\nUnsubscribe: {URL}")
+    assert "Acme &amp; Co<br>1 Main Street<br>Town<br>" in read_html
+
+
+# -- Identifiers that a provider gave
+
+
+@pytest.mark.parametrize("text", ["<0100018f-1@email.amazonses.com>", "<a@b>", "<a.b+c=d/e@[127.0.0.1]>"])
+def test_a_provider_s_message_id_can_be_answered_to(text: str) -> None:
+    assert is_message_id(text)
+
+
+@pytest.mark.parametrize("text", ["", "a@b", "<a b@c>", "<a@b>\r\n", "<ä@b>", "<a@b", "<@b>", "<" + "a" * 985 + "@b>"])
+def test_what_a_server_may_say_instead_cannot(text: str) -> None:
+    assert not is_message_id(text)
