@@ -44,4 +44,6 @@ class CeleryConfiguration:
         "reconcile": _entry("dispatch.tasks.reconcile", settings.RECONCILE_EVERY_SECONDS),
         # Clears the personal fields of deleted contacts once nothing of theirs is under way.
         "clear_deleted": _entry("dispatch.tasks.clear_deleted", 60),
+        # Erases the kept answers of Idempotency-Keys after their 24 hours.
+        "erase_old_answers": _entry("accounts.tasks.erase_old_answers", 60),
     }

@@ -15,6 +15,8 @@ from rest_framework.response import Response
 from ampout.accounts import idempotency
 from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
 from ampout.api import api_keys
+from ampout.celery import app
+from ampout.schedule import CeleryConfiguration
 from tests import factories
 from tests.conftest import ApiClient
 
@@ -121,6 +123,12 @@ def test_old_answers_are_erased(api: ApiClient) -> None:
     asked_at = IdempotencyRecord.objects.get().started_at
     assert idempotency.erase_old_answers(now=asked_at + timedelta(hours=23)) == 0
     assert idempotency.erase_old_answers(now=asked_at + timedelta(hours=24)) == 1
+
+
+def test_erasing_is_on_the_schedule() -> None:
+    app.loader.import_default_modules()
+    entry = CeleryConfiguration.beat_schedule["erase_old_answers"]
+    assert entry["task"] in app.tasks
 
 
 @pytest.mark.parametrize("status", [401, 409, 429, 500, 503])
