@@ -209,7 +209,8 @@ def enroll_contact(
         raise NotFound("contact_not_found")
     if due_at is not None:
         _go_on(campaign, now)
-    return Enrollment.objects.of(account).get(campaign=campaign, contact=contact_id)
+    enrollment: Enrollment = Enrollment.objects.of(account).get(campaign=campaign, contact=contact_id)
+    return enrollment
 
 
 def _refusal(skip: Skip) -> AmpoutError:
