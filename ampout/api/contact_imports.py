@@ -51,15 +51,11 @@ def show_import(contact_import: ContactImport) -> dict[str, Any]:
         "record_count": contact_import.record_count,
         "contact_count": getattr(contact_import, "contact_count", contact_import.record_count),
         "skipped": contact_import.skipped_count,
+        "skipped_reasons": contact_import.skipped_reasons,
         "error_count": contact_import.error_count,
         "errors": contact_import.errors,
         "created_at": contact_import.created_at,
     }
-
-
-def show_imported(imported: Imported) -> dict[str, Any]:
-    """A new import, with the reasons of what was skipped."""
-    return show_import(imported.contact_import) | {"skipped_reasons": imported.skipped}
 
 
 def read_contacts(given: list[object]) -> list[NewContact]:
@@ -102,12 +98,14 @@ class ContactImports(Resource):
 
     def post(self, _request: Request) -> Response:
         """Import contacts: all rows of a JSON body or none; of a CSV file, all that can be used."""
+        return Response(show_import(self._import().contact_import), status=201)
+
+    def _import(self) -> Imported:
         if self.body.parts is not None:
             name, file = read_upload(self.body.parts)
-            return Response(show_imported(import_csv(self.account, name, file.chunks())), status=201)
+            return import_csv(self.account, name, file.chunks())
         values = self.read("contact_import", CONTACT_IMPORT)
-        contacts = read_contacts(values.get("contacts", []))
-        return Response(show_imported(import_contacts(self.account, values["name"], contacts)), status=201)
+        return import_contacts(self.account, values["name"], read_contacts(values.get("contacts", [])))
 
 
 class ContactImportDetail(Resource):

@@ -17,6 +17,7 @@ class ContactImport(AccountOwned):
     name = models.CharField(max_length=200)
     record_count = models.PositiveIntegerField(default=0, help_text="Contacts inserted.")
     skipped_count = models.PositiveIntegerField(default=0, help_text="Known, suppressed or repeated addresses.")
+    skipped_reasons = models.JSONField(default=dict, blank=True, help_text="How many of them for each reason.")
     errors = models.JSONField(default=list, blank=True, help_text="The first rejected rows: line, field, message.")
     error_count = models.PositiveIntegerField(default=0)
     digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the uploaded file.")
@@ -65,6 +66,8 @@ class Contact(AccountOwned):
         indexes = (
             models.Index(fields=["account", "-created_at", "id"], name="contact_by_account"),
             models.Index(fields=["account", "address_digest"], name="contact_by_digest"),
+            # The pages of an import, and its enrolment in the order of the file.
+            models.Index(fields=["contact_import", "-created_at", "id"], name="contact_by_import"),
         )
 
     def __str__(self) -> str:

@@ -115,8 +115,9 @@ def import_contacts(
     contact_import = ContactImport.objects.create(account=account, name=name, digest=digest, created_at=now)
     _stage(contacts)
     inserted, skipped = _insert(account.pk, contact_import.pk, now)
-    contact_import.record_count, contact_import.skipped_count = inserted, sum(skipped.values())
-    contact_import.save(update_fields=["record_count", "skipped_count"])
+    contact_import.record_count = inserted
+    contact_import.skipped_count, contact_import.skipped_reasons = sum(skipped.values()), skipped
+    contact_import.save(update_fields=["record_count", "skipped_count", "skipped_reasons"])
     return Imported(contact_import, skipped)
 
 

@@ -67,6 +67,7 @@ def test_a_second_import_of_the_same_people_inserts_nothing(api: ApiClient) -> N
     imported(api, PERSON, GOOD)
     answer = imported(api, PERSON, GOOD).json()
     assert (answer["record_count"], answer["skipped"]) == (0, 2)
+    assert api.get(f"/contact_imports/{answer['id']}").json()["skipped_reasons"] == {"known": 2}
 
 
 def test_what_another_account_knows_is_new_here(api: ApiClient, other_api: ApiClient) -> None:
