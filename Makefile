@@ -8,12 +8,13 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+export SEED ROUNDS REPEATS
 
 # The type checker reads Django's settings, which want values; these mean nothing.
 PLACEHOLDERS := SECRET_KEY=lint DIGEST_KEY=lint FIELD_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
 	DATABASE_URL=postgres:///lint CELERY_BROKER_URL=redis://localhost
 
-.PHONY: help run test lint format bench lock clean
+.PHONY: help run test lint format bench faults lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ format: $(VENV)/dev.stamp ## Format the code, and mend what ruff can mend
 
 bench: $(VENV)/dev.stamp ## Measure speed; what `make test` leaves out
 	@$(BIN)/python -m pytest -m bench -p no:randomly -s tests/benchmarks $(PYTEST_ARGS)
+
+faults: $(VENV)/dev.stamp ## Kill everything at random, for long; SEED=… ROUNDS=… REPEATS=… choose
+	@$(BIN)/python -m pytest -m faults_long -p no:randomly -s tests/faults $(PYTEST_ARGS)
 
 lock: ## Write the lock files anew from the requirement files (needs uv)
 	uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock
