@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ampout.lib import dice, sql
@@ -19,6 +20,19 @@ SELECT credential.id, 0 FROM credentials_smtpcredential credential
 WHERE credential.retired_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM dispatch_lane lane WHERE lane.credential_id = credential.id)
 ON CONFLICT DO NOTHING
+"""
+
+LOCK_LANES = "SELECT 1 FROM dispatch_lane WHERE credential_id = ANY(%(credentials)s) ORDER BY credential_id FOR UPDATE"
+"""Taken in order by everybody, so that planner and settlements wait for each other and never both."""
+
+_NOTE_ENDS = """
+UPDATE dispatch_lane lane
+SET last_finished_at = noted.ended_at,
+    failures = CASE WHEN noted.failed THEN lane.failures + 1 ELSE 0 END,
+    back_off_until = CASE WHEN noted.failed THEN lane.back_off_until END
+FROM unnest(%(credentials)s::uuid[], %(ended)s::timestamptz[], %(failed)s::bool[])
+     AS noted(credential_id, ended_at, failed)
+WHERE lane.credential_id = noted.credential_id
 """
 
 
@@ -39,30 +53,42 @@ def note_transactions(outcomes: Sequence["Outcome"]) -> None:
     for outcome in outcomes:
         if outcome.started_at is not None:
             by_credential.setdefault(outcome.credential_id, []).append(outcome)
-    for credential_id in sorted(by_credential):
-        ended = sorted(by_credential[credential_id], key=lambda outcome: outcome.ended_at)
+    if not by_credential:
+        return
+    sql.fetch(LOCK_LANES, {"credentials": list(by_credential)})
+    last = {key: max(ended, key=lambda outcome: outcome.ended_at) for key, ended in by_credential.items()}
+    facts = {
+        "credentials": list(last),
+        "ended": [outcome.ended_at for outcome in last.values()],
+        "failed": [_failed(outcome) for outcome in last.values()],
+    }
+    sql.execute(_NOTE_ENDS, facts)
+    for credential_id, ended in sorted(by_credential.items()):
         _note_problem(credential_id, ended)
-        _note_on_lane(credential_id, ended)
+        if _failed(last[credential_id]):
+            _back_off(credential_id, last[credential_id].ended_at)
 
 
 def _note_problem(credential_id: uuid.UUID, ended: "list[Outcome]") -> None:
     troubled = [outcome for outcome in ended if outcome.blame in {Blame.CREDENTIAL, Blame.SERVER}]
     if troubled:
-        words = troubled[-1].reply_text or str(troubled[-1].reason)
+        latest = max(troubled, key=lambda outcome: outcome.ended_at)
+        words = latest.reply_text or str(latest.reason)
         SmtpCredential.everywhere.filter(pk=credential_id).update(
-            last_problem=f"{troubled[-1].stage}: {words}", last_problem_at=troubled[-1].ended_at
+            last_problem=f"{latest.stage}: {words}", last_problem_at=latest.ended_at
         )
 
 
-def _note_on_lane(credential_id: uuid.UUID, ended: "list[Outcome]") -> None:
-    last = ended[-1]
+def _failed(outcome: "Outcome") -> bool:
+    """Whether the conversation never reached a recipient, by the login's or the server's fault."""
+    return outcome.blame is Blame.CREDENTIAL or (outcome.blame is Blame.SERVER and is_about_connection(outcome))
+
+
+def _back_off(credential_id: uuid.UUID, ended_at: datetime) -> None:
+    """Leave the server alone for a while, longer with each failure in a row."""
     lane = Lane.objects.filter(pk=credential_id)
-    lane.update(last_finished_at=last.ended_at)
-    if last.blame is Blame.CREDENTIAL or (last.blame is Blame.SERVER and is_about_connection(last)):
-        failures = lane.values_list("failures", flat=True).get() + 1
-        lane.update(failures=failures, back_off_until=decide_back_off(failures, last.ended_at, dice.new_rng()))
-    else:
-        lane.update(failures=0, back_off_until=None)
+    failures = lane.values_list("failures", flat=True).get()
+    lane.update(back_off_until=decide_back_off(failures, ended_at, dice.new_rng()))
 
 
 def is_about_connection(outcome: "Outcome") -> bool:

@@ -45,7 +45,6 @@ logger = logging.getLogger(__name__)
 PLANNER_LOCK = 0x414D504F_55540001
 MX_FAILED = "MX check failed at dispatch"
 
-_LOCK_LANES = "SELECT 1 FROM dispatch_lane WHERE credential_id = ANY(%(credentials)s) ORDER BY credential_id FOR UPDATE"
 _MOVE_SLOTS = """
 UPDATE dispatch_lane lane SET last_slot_at = moved.slot
 FROM unnest(%(credentials)s::uuid[], %(slots)s::timestamptz[]) AS moved(credential_id, slot)
@@ -182,7 +181,7 @@ def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaig
 
 def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], now: datetime) -> int:
     """Lock the lanes, take the enrollments, write the messages, reserve the units, move the slots."""
-    sql.fetch(_LOCK_LANES, {"credentials": [assignment.credential_id for assignment in decision.assignments]})
+    sql.fetch(lanes.LOCK_LANES, {"credentials": [assignment.credential_id for assignment in decision.assignments]})
     fresh = [assignment for assignment in decision.assignments if assignment.candidate.message_id is None]
     again = [assignment for assignment in decision.assignments if assignment.candidate.message_id is not None]
     taken = _take_enrollments(fresh)

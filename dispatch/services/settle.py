@@ -126,9 +126,10 @@ def _move(worker_id: uuid.UUID, outcomes: Sequence[Outcome]) -> set[uuid.UUID]:
 
 def _record_attempts(worker_id: uuid.UUID, outcomes: Iterable[Outcome], moved: set[uuid.UUID]) -> None:
     attempted = [outcome for outcome in outcomes if outcome.started_at is not None]
-    accounts = dict(
-        Message.everywhere.filter(pk__in=[outcome.message_id for outcome in attempted]).values_list("pk", "account_id")
-    )
+    if not attempted:
+        return
+    ids = [outcome.message_id for outcome in attempted]
+    accounts = dict(Message.everywhere.filter(pk__in=ids).values_list("pk", "account_id"))
     Attempt.everywhere.bulk_create(
         Attempt(
             account_id=accounts[outcome.message_id],
