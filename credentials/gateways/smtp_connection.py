@@ -23,7 +23,8 @@ from credentials.rules.redaction import Redactor, encode_plain
 from credentials.rules.smtp_parser import Capabilities, parse_capabilities
 from credentials.rules.smtp_words import Failure, Reply, Stage
 
-IMPLICIT_TLS_PORT = 465
+IMPLICIT_TLS_PORTS = frozenset({443, 465, 2465, 8465})
+"""TLS from the first byte (RFC 8314), with the spare ports of Amazon SES and SMTP2GO (presets.toml)."""
 """RFC 8314, section 7.3: submissions, TLS from the first byte."""
 
 _EHLO_NAME = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}")
@@ -187,7 +188,7 @@ class SmtpConnection:
 
     async def _greet(self) -> None:
         """Banner, EHLO and TLS, in the order the port asks for."""
-        implicit = self.login.port == IMPLICIT_TLS_PORT
+        implicit = self.login.port in IMPLICIT_TLS_PORTS
         if implicit:
             await self._start_tls()
         banner = await self._ask(Stage.BANNER)

@@ -164,6 +164,9 @@ class LaneRunner:
             return
         try:
             result = await self._send(claimed, prepared, envelope, body)
+        except HygieneFailed as refusal:
+            await self._settle(quarantine(claimed, str(refusal), started_at))
+            return
         except SmtpFailure as failure:
             outcome = outcome_of_failure(claimed, failure, started_at, clock.utc_now(), dice.new_rng())
             await self._finish(outcome)

@@ -111,7 +111,7 @@ def test_a_server_that_never_greets_ends_at_its_deadline(
 def test_a_handshake_that_hangs_ends_at_the_connect_deadline(
     certificates: Certificates, mute_listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("credentials.gateways.smtp_connection.IMPLICIT_TLS_PORT", mute_listener.getsockname()[1])
+    monkeypatch.setattr("credentials.gateways.smtp_connection.IMPLICIT_TLS_PORTS", {mute_listener.getsockname()[1]})
     failure = open_at(certificates, mute_listener, Deadlines(connect=0.3))
     assert (failure.stage, failure.failure) == (Stage.STARTTLS, Failure.TIMEOUT)
 

@@ -51,7 +51,7 @@ def test_a_bad_certificate_ends_it_before_the_login(
 def treat_as_implicit(monkeypatch: pytest.MonkeyPatch, peer: ChaosSmtp | None) -> None:
     """Tests cannot listen on 465, so the peer's port takes its place."""
     port = 465 if peer is None else peer.port
-    monkeypatch.setattr("credentials.gateways.smtp_connection.IMPLICIT_TLS_PORT", port)
+    monkeypatch.setattr("credentials.gateways.smtp_connection.IMPLICIT_TLS_PORTS", {port})
 
 
 def test_an_authority_we_do_not_know_is_not_trusted(certificates: Certificates) -> None:
