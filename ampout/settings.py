@@ -122,6 +122,7 @@ UNFOLD = {
     "SITE_HEADER": "Ampout",
     "SITE_SYMBOL": "outgoing_mail",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("ampout.svg")}],
+    "STYLES": [lambda _request: static("ampout-admin.css")],
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "ampout.api.admin.site.dashboard",

@@ -1,5 +1,9 @@
 """The admin of everything: records to look at, and the actions of operators. Each action calls one service."""
 
+from django.contrib import admin
+
 from ampout.api.admin import accounts, campaigns, contacts, credentials, events, ledger, operators
 
 __all__ = ["accounts", "campaigns", "contacts", "credentials", "events", "ledger", "operators"]
+
+admin.site.index_title = "Overview"

@@ -57,11 +57,8 @@ class MessageAdmin(RecordAdmin):
         "step_position",
         link_to("campaign"),
         CREDENTIAL,
-        "attempts",
         "due_at",
         "wire_at",
-        "settled_at",
-        "reply_code",
         "message_id",
     )
     list_filter = ("state", "stream", "created_at", "due_at", "wire_at")
