@@ -24,8 +24,7 @@ from credentials.rules.smtp_parser import Capabilities, parse_capabilities
 from credentials.rules.smtp_words import Failure, Reply, Stage
 
 IMPLICIT_TLS_PORTS = frozenset({443, 465, 2465, 8465})
-"""TLS from the first byte (RFC 8314), with the spare ports of Amazon SES and SMTP2GO (presets.toml)."""
-"""RFC 8314, section 7.3: submissions, TLS from the first byte."""
+"""TLS from the first byte (RFC 8314, section 7.3), with the spare ports of Amazon SES and SMTP2GO (presets.toml)."""
 
 _EHLO_NAME = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}")
 _QUIT_SECONDS = 5.0

@@ -19,19 +19,18 @@ CLAIM_AHEAD = timedelta(seconds=30)
 _LIVE_WORKER = "SELECT 1 FROM dispatch_deliveryworker WHERE id = %(worker)s AND ended_at IS NULL FOR SHARE"
 
 _TAKE_LANES = """
-UPDATE dispatch_lane SET worker_id = %(worker)s
-WHERE credential_id IN (
-    SELECT lane.credential_id FROM dispatch_lane lane
-    WHERE lane.worker_id IS NULL
-      AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(now)s)
-      AND lane.credential_id IN (
-          SELECT message.credential_id FROM dispatch_message message
-          WHERE message.state IN ('planned', 'deferred') AND message.due_at <= %(until)s
-      )
-    ORDER BY lane.credential_id
+WITH due AS (
+    SELECT message.credential_id, min(message.due_at) AS due_at FROM dispatch_message message
+    WHERE message.state IN ('planned', 'deferred') AND message.due_at <= %(until)s
+    GROUP BY message.credential_id
+), free AS (
+    SELECT lane.credential_id FROM dispatch_lane lane JOIN due ON due.credential_id = lane.credential_id
+    WHERE lane.worker_id IS NULL AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(now)s)
+    ORDER BY due.due_at
     LIMIT %(lanes)s
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF lane SKIP LOCKED
 )
+UPDATE dispatch_lane lane SET worker_id = %(worker)s FROM free WHERE lane.credential_id = free.credential_id
 """
 
 _CLAIM = """

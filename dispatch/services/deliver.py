@@ -20,7 +20,7 @@ from functools import partial
 from django.conf import settings
 
 from ampout.lib import clock
-from dispatch.services import capacity, claim, hand_back, leases, outbox, settle, wire
+from dispatch.services import capacity, claim, hand_back, leases, outbox, reconcile, settle, wire
 from dispatch.services.claim import Claim
 from dispatch.services.database_thread import Batcher, DatabaseThread
 from dispatch.services.failpoints import crash
@@ -154,6 +154,10 @@ class DeliverLoop:
         if claims:
             ids = [claimed.message_id for claimed in claims]
             await self.database.run(partial(hand_back.release, self.worker_id, ids, reason=reason))
+
+    async def heal(self, claims: Sequence[Claim]) -> None:
+        """Claims that an error of ours left behind: planned again, or unknown once their `wire` was committed."""
+        await self.database.run(reconcile.heal, self.worker_id, [claimed.message_id for claimed in claims])
 
     async def release_lane(self, credential_id: uuid.UUID) -> None:
         """Let other loops serve this credential."""

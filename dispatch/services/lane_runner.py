@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+QUIET_SECONDS = 2
+"""How long a lane without a near slot is kept for what the planner may be about to add."""
+
 LATE_REPLY_SECONDS = 300
 """How long a conversation that timed out at the final dot is still listened to, for evidence."""
 
@@ -56,6 +59,7 @@ class LaneRunner:
         self.last_finished_at: datetime | None = None
         self.sending = False
         self.wired = False
+        self.in_hand: list[Claim] = []
         self.unsettled: asyncio.Task[bool] | None = None
         self.late: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
@@ -93,6 +97,7 @@ class LaneRunner:
         if not self.sending:
             self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        await self._settled()
         for task in self.late:
             task.cancel()
 
@@ -100,15 +105,22 @@ class LaneRunner:
 
     async def _run(self) -> None:
         try:
-            while await self._wait_for_work():
-                claimed, prepared = self.queue[0]
-                if await self._wait_for_slot(claimed):
-                    self.queue.remove((claimed, prepared))
-                    await self._deliver(claimed, prepared)
+            await self._work()
+        except Exception:
+            logger.exception("Lane %s: an error of ours; what it held is healed.", self.credential_id)
+            await self.loop.heal([claimed for claimed, _ in self.queue] + self.in_hand)
         finally:
             await self._close_session()
-        await self._settled()
         await self.loop.release_lane(self.credential_id)
+
+    async def _work(self) -> None:
+        while await self._wait_for_work():
+            claimed, prepared = self.queue[0]
+            if await self._wait_for_slot(claimed):
+                self.queue.remove((claimed, prepared))
+                self.in_hand = [claimed]
+                await self._deliver(claimed, prepared)
+        await self._settled()
 
     async def _wait_for_work(self) -> bool:
         """True when something is queued; False after a quiet time, or once the loop stops."""
@@ -117,10 +129,18 @@ class LaneRunner:
                 return False
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), settings.KEEP_CONNECTION_SECONDS)
+                await asyncio.wait_for(self._arrived.wait(), self._patience())
             except TimeoutError:
                 return bool(self.queue)
         return True
+
+    def _patience(self) -> float:
+        """How long to wait for more before the lane is given back: its connection is kept while a slot may be near.
+
+        A lane whose gaps are longer makes room for other credentials at once.
+        """
+        near = all(claimed.gap_seconds <= settings.KEEP_CONNECTION_SECONDS for claimed in self.in_hand)
+        return float(settings.KEEP_CONNECTION_SECONDS) if near else QUIET_SECONDS
 
     async def _wait_for_slot(self, claimed: Claim) -> bool:
         """Sleep until this message's time; False when another one arrived that may go first."""
@@ -172,7 +192,10 @@ class LaneRunner:
             await self._finish(outcome)
             return
         if result.rejected_by_gate:
-            await self.loop.hand_back(claimed, attempted=True)
+            if self.loop.stop_requested():
+                await self.loop.release([claimed], "")
+            else:
+                await self.loop.hand_back(claimed, attempted=True)
             self.last_finished_at = clock.utc_now()
             return
         outcome = outcome_of_result(claimed, prepared, result, started_at, clock.utc_now(), dice.new_rng())
@@ -203,8 +226,10 @@ class LaneRunner:
             await session.quit()
 
     async def _gate(self, claimed: Claim) -> bool:
-        """Commit `wire`, once the previous message of this connection is settled."""
+        """Commit `wire`, once the previous message of this connection is settled; no new one while the loop stops."""
         await self._settled()
+        if self.loop.stop_requested():
+            return False
         # From the moment of asking on: an answer that got lost may have been a yes.
         self.wired = True
         self.wired = await self.loop.wires.ask((claimed.message_id, claimed.fence))

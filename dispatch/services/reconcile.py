@@ -44,19 +44,25 @@ def _ended_workers_that_hold_something() -> list[uuid.UUID]:
     return sorted(held - set(live))
 
 
-@transaction.atomic
 def _heal_batch(worker_id: uuid.UUID, healed: dict[str, int]) -> int:
     held = Message.everywhere.filter(
         worker_id=worker_id, state__in=[MessageState.CLAIMED.value, MessageState.WIRE.value]
     ).order_by("pk")
     ids = list(held.values_list("pk", flat=True)[:BATCH])
+    planned, unknown = heal(worker_id, ids)
+    healed["planned"] += planned
+    healed["unknown"] += unknown
+    return len(ids)
+
+
+@transaction.atomic
+def heal(worker_id: uuid.UUID, ids: list[uuid.UUID]) -> tuple[int, int]:
+    """Heal these messages where `worker_id` still holds them; returns how many became planned, and unknown."""
     enrollments = Message.everywhere.filter(pk__in=ids, enrollment__isnull=False).values_list(
         "enrollment_id", flat=True
     )
     stops.lock_enrollments(list(enrollments))
-    healed["planned"] += _back_to_planned(worker_id, ids)
-    healed["unknown"] += _to_unknown(worker_id, ids)
-    return len(ids)
+    return _back_to_planned(worker_id, ids), _to_unknown(worker_id, ids)
 
 
 def _back_to_planned(worker_id: uuid.UUID, ids: list[uuid.UUID]) -> int:
