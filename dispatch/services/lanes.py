@@ -35,10 +35,38 @@ FROM unnest(%(credentials)s::uuid[], %(ended)s::timestamptz[], %(failed)s::bool[
 WHERE lane.credential_id = noted.credential_id
 """
 
+_RETURN_SLOTS = """
+WITH ahead AS (
+    SELECT credential_id, worker_id FROM dispatch_lane
+    WHERE last_slot_at > %(now)s ORDER BY credential_id FOR UPDATE
+), used AS (
+    SELECT ahead.credential_id, GREATEST(
+        (SELECT max(message.due_at) FROM dispatch_message message
+         WHERE message.credential_id = ahead.credential_id AND message.state = 'planned'
+           AND message.due_at IS NOT NULL AND message.stream = 'campaign'),
+        (SELECT max(message.due_at) FROM dispatch_message message
+         WHERE message.worker_id = ahead.worker_id AND message.credential_id = ahead.credential_id
+           AND message.state IN ('claimed', 'wire') AND message.stream = 'campaign')
+    ) AS latest FROM ahead
+)
+UPDATE dispatch_lane lane SET last_slot_at = used.latest
+FROM used
+WHERE lane.credential_id = used.credential_id
+  AND (used.latest IS NULL OR used.latest < lane.last_slot_at)
+"""
+
 
 def add_missing_lanes() -> None:
     """Give a lane to every credential that has none yet."""
     sql.execute(_ADD_MISSING)
+
+
+def return_slots(now: datetime) -> int:
+    """Take back the slots ahead that no message uses any more (a pause, a stop); returns from how many lanes.
+
+    Only the planner calls it, as nobody else gives slots out.
+    """
+    return sql.execute(_RETURN_SLOTS, {"now": now})
 
 
 def lock_lane(credential_id: uuid.UUID) -> Lane:

@@ -69,12 +69,20 @@ def plan(*, now: datetime | None = None) -> TickResult:
     """One tick: open released batches, give back units, plan what is due, complete what is through."""
     now = now or clock.utc_now()
     lanes.add_missing_lanes()
-    capacity.return_units()
+    _take_in_what_is_free(now)
     completion.open_batches(now)
     finished = completion.finish_after_grace(now)
     result = _plan_due(now)
     completion.complete_campaigns(now)
     return TickResult(result.planned, result.cancelled, finished)
+
+
+@transaction.atomic
+def _take_in_what_is_free(now: datetime) -> None:
+    """Slots and units that no message uses any more; never while another planner counts on what it has read."""
+    if _is_only_planner():
+        lanes.return_slots(now)
+        capacity.return_units()
 
 
 @transaction.atomic
@@ -85,7 +93,8 @@ def _plan_due(now: datetime) -> TickResult:
     campaigns = {campaign.campaign_id: campaign for campaign in selectors.active_campaigns()}
     usable = _usable_lanes(campaigns.values(), now)
     due = _due_steps(campaigns, usable, now)
-    due = _without_suppressed(due, now)
+    suppressed = selectors.suppressed_among(due)
+    due = [step for step in due if step.enrollment_id not in suppressed]
     decision = decide_plan(
         _candidates(due, campaigns, now),
         usable.values(),
@@ -93,7 +102,8 @@ def _plan_due(now: datetime) -> TickResult:
         now=now,
         ahead=_ahead(),
     )
-    planned = _carry_out(decision, {step.enrollment_id: step for step in due}, now)
+    planned = _carry_out(decision, {step.enrollment_id: step for step in due}, suppressed, now)
+    _stop_suppressed(suppressed, now)
     _cancel_absent(decision.absent, now)
     _postpone_silent(decision.silent, {step.enrollment_id: step.domain for step in due}, now)
     _warn_of_caps(decision, now)
@@ -150,14 +160,6 @@ def _due_steps(
     return waiting + later + selectors.first_steps_due(first, now)
 
 
-def _without_suppressed(due: Sequence[DueStep], now: datetime) -> list[DueStep]:
-    """Stop whoever was suppressed meanwhile; the `wire` would refuse them anyway."""
-    suppressed = selectors.suppressed_among(due)
-    if suppressed:
-        stops.stop_enrollments(suppressed, StopReason.SUPPRESSED, now=now)
-    return [step for step in due if step.enrollment_id not in suppressed]
-
-
 def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaign], now: datetime) -> list[Candidate]:
     checked = {step.domain for step in due if campaigns[step.campaign_id].verify_email_mx}
     states = mx.states_of(checked, now)
@@ -179,12 +181,13 @@ def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaig
     ]
 
 
-def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], now: datetime) -> int:
+def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], suppressed: set[uuid.UUID], now: datetime) -> int:
     """Lock the lanes, take the enrollments, write the messages, reserve the units, move the slots."""
     sql.fetch(lanes.LOCK_LANES, {"credentials": [assignment.credential_id for assignment in decision.assignments]})
     fresh = [assignment for assignment in decision.assignments if assignment.candidate.message_id is None]
     again = [assignment for assignment in decision.assignments if assignment.candidate.message_id is not None]
-    taken = _take_enrollments(fresh)
+    others = {candidate.enrollment_id for candidate in (*decision.absent, *decision.silent)} | suppressed
+    taken = _take_enrollments(fresh, others)
     done = [assignment for assignment in fresh if assignment.candidate.enrollment_id in taken]
     _insert_messages(done, due, now)
     done += [assignment for assignment in again if _give_slot_again(assignment)]
@@ -193,16 +196,19 @@ def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], now: datetime) -> 
     return len(done)
 
 
-def _take_enrollments(assignments: Sequence[Assignment]) -> set[uuid.UUID]:
-    """The enrollments whose step is still due; from now on their message carries the sequence."""
+def _take_enrollments(assignments: Sequence[Assignment], others: set[uuid.UUID]) -> set[uuid.UUID]:
+    """The enrollments whose step is still due; from now on their message carries the sequence.
+
+    `others` are locked along with them, as this tick changes them too, and locks are taken once and in order.
+    """
     positions = {assignment.candidate.enrollment_id: assignment.candidate.position for assignment in assignments}
     rows = (
         Enrollment.everywhere.select_for_update(no_key=True)
-        .filter(pk__in=positions, stopped_at__isnull=True, next_due_at__isnull=False)
+        .filter(pk__in={*positions, *others}, stopped_at__isnull=True, next_due_at__isnull=False)
         .order_by("pk")
         .values_list("pk", "next_position")
     )
-    taken = {pk for pk, position in rows if positions[pk] == position}
+    taken = {pk for pk, position in rows if positions.get(pk) == position}
     Enrollment.everywhere.filter(pk__in=taken).update(next_due_at=None, wait_reason=WaitReason.IN_FLIGHT.value)
     return taken
 
@@ -240,7 +246,10 @@ def _give_slot_again(assignment: Assignment) -> bool:
     """Give a new slot to a message that lost its own; False when something moved it meanwhile."""
     candidate = assignment.candidate
     moved = Message.everywhere.filter(
-        pk=candidate.message_id, state=MessageState.PLANNED.value, due_at__isnull=True
+        pk=candidate.message_id,
+        state=MessageState.PLANNED.value,
+        due_at__isnull=True,
+        usage_day=candidate.held_unit and candidate.held_unit[1],
     ).update(
         due_at=assignment.due_at,
         credential_id=assignment.credential_id,
@@ -264,9 +273,16 @@ def _reserve(assignments: Sequence[Assignment]) -> None:
 
 
 def _move_slots(assignments: Sequence[Assignment]) -> None:
-    """The latest slot of each lane; assignments come in the order in which slots were given out."""
-    latest = {assignment.credential_id: assignment.due_at for assignment in assignments}
+    """The latest slot of each lane."""
+    in_time = sorted(assignments, key=lambda assignment: assignment.due_at)
+    latest = {assignment.credential_id: assignment.due_at for assignment in in_time}
     sql.execute(_MOVE_SLOTS, {"credentials": list(latest), "slots": list(latest.values())})
+
+
+def _stop_suppressed(enrollment_ids: set[uuid.UUID], now: datetime) -> None:
+    """Stop whoever was suppressed meanwhile; the `wire` would refuse them anyway."""
+    if enrollment_ids:
+        stops.stop_enrollments(enrollment_ids, StopReason.SUPPRESSED, now=now)
 
 
 def _cancel_absent(candidates: Sequence[Candidate], now: datetime) -> None:
