@@ -1,11 +1,13 @@
 """Addresses: what is accepted, what is refused with which sentence, and when two spellings are one mailbox."""
 
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ampout.lib import addresses
 from ampout.lib.addresses import Address, InvalidAddress, is_role_address, parse_address
 
 ATOM = st.text(string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=20)
@@ -194,3 +196,23 @@ def test_a_duty_is_a_role_address(text: str) -> None:
 )
 def test_anybody_else_is_not(text: str) -> None:
     assert not is_role_address(parse_address(text).identity)
+
+
+# -- Domains are checked once
+
+
+def checked(check: Callable[[str], str], text: str) -> str:
+    try:
+        return check(text)
+    except InvalidAddress as error:
+        return str(error)
+
+
+@given(
+    local=LOCALS | WORLDLY_LOCALS | st.text(max_size=70) | st.text("a", min_size=60, max_size=70),
+    domain=DOMAINS | st.text(max_size=30) | st.integers(30, 63).map(lambda size: f"{'d' * size}." * 4 + "example"),
+)
+def test_a_remembered_domain_changes_no_answer(local: str, domain: str) -> None:
+    text = f"{local}@{domain}"
+    whole = checked(addresses._validated_domain, text)
+    assert [checked(addresses._checked_domain, text) for _ in range(2)] == [whole, whole]
