@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from ampout.lib import sql
-from campaigns.models import Suppression
+from campaigns.models import SequenceStep, Suppression
 from credentials.models import SmtpCredential
 from dispatch.rules.planning import LaneFacts
 
@@ -182,6 +182,16 @@ def steps_without_slot(
     """Planned messages that lost their slot, at most `room`."""
     facts = {"campaigns": list(campaign_ids), "credentials": list(credential_ids), "room": room}
     return [DueStep(*row) for row in sql.fetch(_UNPLANNED, facts)]
+
+
+def steps_of(campaign_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, set[int]]:
+    """The positions of these campaigns' steps."""
+    positions: dict[uuid.UUID, set[int]] = {campaign_id: set() for campaign_id in campaign_ids}
+    for campaign_id, position in SequenceStep.objects.filter(campaign__in=campaign_ids).values_list(
+        "campaign_id", "position"
+    ):
+        positions[campaign_id].add(position)
+    return positions
 
 
 def suppressed_among(due: Sequence[DueStep]) -> set[uuid.UUID]:

@@ -70,13 +70,16 @@ class ScopedQuerySet(models.QuerySet[ModelT]):
         return super().delete()
 
 
+ScopedManager = models.Manager.from_queryset(ScopedQuerySet)
+
+
 class AccountOwned(models.Model):
     """A row that belongs to one account: `objects` must be scoped, `everywhere` is for the engine and operators."""
 
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="+")
 
     everywhere: models.Manager[Any] = models.Manager()
-    objects = models.Manager.from_queryset(ScopedQuerySet)()
+    objects = ScopedManager()
 
     class Meta:
         abstract = True

@@ -89,6 +89,8 @@ class Message(AccountOwned):
                 name="message_unstarted",
             ),
             models.Index(fields=["account", "-created_at", "id"], name="message_by_account"),
+            # What operators look for.
+            models.Index(fields=["account", "-created_at", "id"], condition=Q(state="unknown"), name="message_unknown"),
             models.Index(fields=["account", "recipient_digest"], name="message_by_recipient"),
             models.Index(fields=["credential", "wire_at"], name="message_by_credential"),
         )

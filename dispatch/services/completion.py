@@ -1,9 +1,11 @@
 """The edges of a campaign's life that time alone brings: batches open, sequences end, campaigns complete."""
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 
 from ampout.lib import sql
 from campaigns.models import Batch, Campaign, Enrollment
@@ -72,6 +74,16 @@ def finish_after_grace(now: datetime) -> int:
     """End the sequences whose last message stayed unknown through its grace period."""
     sql.keep_plans_steady()
     return sql.execute(_FINISH, {"grace": WaitReason.UNKNOWN_GRACE.value, "now": now})
+
+
+def finish(enrollment_ids: Collection[uuid.UUID], now: datetime) -> int:
+    """End these sequences where they stand: no step is left for them."""
+    return sum(
+        Enrollment.everywhere.filter(pk=pk, stopped_at__isnull=True, next_due_at__isnull=False).update(
+            finished_at=now, steps_due=F("next_position") - 1, next_due_at=None, wait_reason=""
+        )
+        for pk in sorted(enrollment_ids)
+    )
 
 
 def complete_campaigns(now: datetime) -> int:

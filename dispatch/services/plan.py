@@ -94,7 +94,7 @@ def _plan_due(now: datetime) -> TickResult:
     usable = _usable_lanes(campaigns.values(), now)
     due = _due_steps(campaigns, usable, now)
     suppressed = selectors.suppressed_among(due)
-    due = [step for step in due if step.enrollment_id not in suppressed]
+    due = _without_stepless([step for step in due if step.enrollment_id not in suppressed], now)
     decision = decide_plan(
         _candidates(due, campaigns, now),
         usable.values(),
@@ -158,6 +158,14 @@ def _due_steps(
     waiting = selectors.steps_without_slot(list(campaigns), list(usable), settings.PLAN_BATCH)
     later = selectors.later_steps_due(pairs, now) + selectors.moved_steps_due(moved, now)
     return waiting + later + selectors.first_steps_due(first, now)
+
+
+def _without_stepless(due: Sequence[DueStep], now: datetime) -> list[DueStep]:
+    """Finish whoever waits for a step that was deleted while its predecessor was under way."""
+    positions = selectors.steps_of({step.campaign_id for step in due})
+    stepless = [step for step in due if step.position not in positions[step.campaign_id]]
+    completion.finish([step.enrollment_id for step in stepless if step.message_id is None], now)
+    return [step for step in due if step.position in positions[step.campaign_id]]
 
 
 def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaign], now: datetime) -> list[Candidate]:
