@@ -98,7 +98,8 @@ def note_transactions(outcomes: Sequence["Outcome"]) -> None:
 
 
 def _note_problem(credential_id: uuid.UUID, ended: "list[Outcome]") -> None:
-    troubled = [outcome for outcome in ended if outcome.blame in {Blame.CREDENTIAL, Blame.SERVER}]
+    """What keeps the login from sending; a recipient that is greylisted or full for a while is no problem of it."""
+    troubled = [outcome for outcome in ended if _failed(outcome)]
     if troubled:
         latest = max(troubled, key=lambda outcome: outcome.ended_at)
         words = latest.reply_text or str(latest.reason)
