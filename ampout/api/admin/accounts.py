@@ -42,7 +42,7 @@ class AccountForm(AccountModelForm):
     def clean(self) -> dict[str, Any]:
         """No text with control characters: names end up in messages."""
         values = super().clean() or self.cleaned_data
-        for name, value in values.items():
+        for name, value in list(values.items()):
             found = find_control_character(value) if isinstance(value, str) else None
             if found:
                 self.add_error(name, f"The text holds a control character, {found}. Remove it.")
