@@ -1,5 +1,7 @@
 """An installation with many enrollments of which few are due, made inside PostgreSQL."""
 
+from typing import Any
+
 from django.db import connection
 
 from ampout.accounts.models import Account
@@ -73,7 +75,7 @@ JOIN LATERAL (SELECT credential_id FROM campaigns_campaigncredential attachment
 def build(enrollments: int) -> Account:
     """One account with 50 active campaigns, 500 credentials and this many enrollments, 2,000 of them due."""
     account = factories.make_account()
-    facts = {
+    facts: dict[str, Any] = {
         "account": account.pk,
         "campaigns": CAMPAIGNS,
         "credentials": CREDENTIALS,
