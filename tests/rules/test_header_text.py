@@ -172,3 +172,82 @@ def test_words_stay_whole_and_in_order(words: tuple[str, ...]) -> None:
     assert tuple(unfolded(field).split(" ")) == words
     assert is_sound(field)
     assert all(len(line) <= LINE_AIM or len(line.split()) <= 2 for line in lines_of(field))
+
+
+# -- Exactly at the limits
+
+
+def test_a_word_fills_a_line_to_its_last_octet() -> None:
+    assert unstructured("Subject", "x" * 900 + " " + "y" * 997) == f"Subject: {'x' * 900}\r\n {'y' * 997}\r\n"
+    assert "=?utf-8?q?" in unstructured("Subject", "x" * 900 + " " + "y" * 998)
+
+
+def test_a_folded_line_is_filled_to_its_aim() -> None:
+    first, second, rest = "a" * 69, "b" * 77, "c"
+    assert unstructured("Subject", f"{first} {second} {rest}") == f"Subject: {first}\r\n {second}\r\n {rest}\r\n"
+
+
+def test_words_that_fit_together_stay_together() -> None:
+    assert unstructured("Subject", f"{'a' * 69} {'b' * 75} c") == f"Subject: {'a' * 69}\r\n {'b' * 75} c\r\n"
+
+
+def test_encoded_words_are_filled_to_their_limit() -> None:
+    words = WORD.findall(unstructured("Subject", "é" + "a" * 300))
+    assert [len(word) for word in words[:-1]] == [67, 75, 75, 75]
+    assert len(words[-1]) <= 75
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("é", "=?utf-8?q?=C3=A9?="), ("éé", "=?utf-8?q?=C3=A9=C3=A9?="), ("ééa", "=?utf-8?b?w6nDqWE=?=")],
+)
+def test_the_readable_encoding_may_be_longer_by_a_half(text: str, word: str) -> None:
+    assert unstructured("Subject", text) == f"Subject: {word}\r\n"
+
+
+@pytest.mark.parametrize("character", "\"#$%&'(),.:;<=>?@[\\]^_`{|}~")
+def test_what_is_not_safe_in_a_phrase_is_quoted(character: str) -> None:
+    field = unstructured("Subject", f"é{character}{'a' * 20}")
+    assert field == f"Subject: =?utf-8?q?=C3=A9={ord(character):02X}{'a' * 20}?=\r\n"
+
+
+def test_what_is_safe_in_a_phrase_stands_for_itself() -> None:
+    assert unstructured("Subject", "é aZ09!*+-/") == "Subject: =?utf-8?q?=C3=A9_aZ09!*+-/?=\r\n"
+
+
+@pytest.mark.parametrize(("size", "lines"), [(62, 1), (63, 2)])
+def test_an_address_stays_beside_its_name_as_long_as_it_fits(size: int, lines: int) -> None:
+    # "From: " + "Ada" + " <" + address + ">" has 76 characters when the address has 64.
+    line, value = mailbox("From", "Ada", "x" * size + "@y")
+    assert len(lines_of(line)) == lines
+    assert unfolded(line) == value
+
+
+@pytest.mark.parametrize(("size", "lines"), [(66, 2), (67, 3)])
+def test_an_address_stays_beside_the_last_line_of_its_name(size: int, lines: int) -> None:
+    # The last line is " Ada"; with " <" + address + ">" it has 76 characters when the address has 69.
+    line, value = mailbox("From", "b" * 72 + " Ada", "x" * size + "@y.")
+    assert len(lines_of(line)) == lines
+    assert unfolded(line) == value
+
+
+def test_a_very_long_plain_name_is_folded_at_its_blanks() -> None:
+    name = " ".join(["Augusta"] * 40)
+    line, value = mailbox("From", name, "ada@example.com")
+    assert is_sound(line)
+    assert unfolded(line) == value == f"{name} <ada@example.com>"
+    assert max(map(len, lines_of(line))) <= LINE_AIM
+
+
+def test_a_very_long_quoted_name_is_folded_inside_its_quotes() -> None:
+    name = ", ".join(["Augusta"] * 40)
+    line, value = mailbox("From", name, "ada@example.com")
+    assert is_sound(line)
+    assert unfolded(line) == value == f'"{name}" <ada@example.com>'
+
+
+def test_a_very_long_encoded_name_is_one_name() -> None:
+    name = " ".join(["Zoë"] * 80)
+    line, value = mailbox("From", name, "ada@example.com")
+    assert is_sound(line)
+    assert decoded(line) == value == f"{name} <ada@example.com>"
