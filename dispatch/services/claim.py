@@ -35,7 +35,7 @@ UPDATE dispatch_lane lane SET worker_id = %(worker)s FROM free WHERE lane.creden
 
 _CLAIM = """
 WITH due AS (
-    SELECT message.id FROM dispatch_message message
+    SELECT message.id, lane.last_finished_at FROM dispatch_message message
     JOIN dispatch_lane lane ON lane.credential_id = message.credential_id AND lane.worker_id = %(worker)s
     WHERE message.state IN ('planned', 'deferred') AND message.due_at <= %(until)s
       AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(now)s)
@@ -47,13 +47,16 @@ UPDATE dispatch_message message
 SET state = 'claimed', worker_id = %(worker)s, fence = message.fence + 1, reason = ''
 FROM due WHERE message.id = due.id
 RETURNING message.id, message.fence, message.credential_id, message.due_at, message.stream, message.gap_seconds,
-          message.usage_day, message.attempts, message.first_attempt_at
+          message.usage_day, message.attempts, message.first_attempt_at, due.last_finished_at
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One message in this loop's hands. `attempts` counts the transactions before this one."""
+    """One message in this loop's hands.
+
+    `attempts` counts the transactions before this one; `lane_finished_at` is when its credential's last one ended.
+    """
 
     message_id: uuid.UUID
     fence: int
@@ -64,6 +67,7 @@ class Claim:
     usage_day: date | None
     attempts: int
     first_attempt_at: datetime | None
+    lane_finished_at: datetime | None
 
 
 def claim_messages(worker_id: uuid.UUID, *, now: datetime, lanes: int, messages: int) -> list[Claim]:

@@ -72,8 +72,8 @@ class DeliverLoop:
         heartbeat = asyncio.create_task(self._renew())
         try:
             while not self.stop_requested() and not self.fenced:
+                await self._give_back_idle_lanes()
                 claimed = await self._claim()
-                self._forget_idle_lanes()
                 if not claimed:
                     await asyncio.sleep(IDLE_CLAIM_SECONDS)
         finally:
@@ -110,13 +110,17 @@ class DeliverLoop:
 
     def _hand_to_lane(self, claimed: Claim, prepared: Prepared) -> None:
         runner = self.runners.get(claimed.credential_id)
-        if runner is None:
+        if runner is None or runner.done:
             runner = self.runners[claimed.credential_id] = LaneRunner(self, claimed.credential_id)
         runner.add(claimed, prepared)
 
-    def _forget_idle_lanes(self) -> None:
-        for credential_id in [key for key, runner in self.runners.items() if runner.done]:
+    async def _give_back_idle_lanes(self) -> None:
+        """Let other loops serve what ended. Only this task claims, so nothing is claimed for a lane that goes back."""
+        idle = [key for key, runner in self.runners.items() if runner.done]
+        for credential_id in idle:
             del self.runners[credential_id]
+        if idle:
+            await self.database.run(claim.release_lanes, self.worker_id, idle)
 
     async def _shut_down(self) -> None:
         await asyncio.gather(*(runner.stop() for runner in self.runners.values()), return_exceptions=True)
@@ -158,10 +162,6 @@ class DeliverLoop:
     async def heal(self, claims: Sequence[Claim]) -> None:
         """Claims that an error of ours left behind: planned again, or unknown once their `wire` was committed."""
         await self.database.run(reconcile.heal, self.worker_id, [claimed.message_id for claimed in claims])
-
-    async def release_lane(self, credential_id: uuid.UUID) -> None:
-        """Let other loops serve this credential."""
-        await self.database.run(claim.release_lanes, self.worker_id, [credential_id])
 
 
 def deliver(name: str, stop_requested: Callable[[], bool]) -> bool:

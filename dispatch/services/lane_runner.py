@@ -74,7 +74,7 @@ class LaneRunner:
 
     @property
     def done(self) -> bool:
-        """Whether the lane was given back."""
+        """Whether this runner ended: it holds nothing, and the lane may go back."""
         return self._task.done()
 
     def add(self, claimed: Claim, prepared: Prepared) -> None:
@@ -106,12 +106,19 @@ class LaneRunner:
     async def _run(self) -> None:
         try:
             await self._work()
+            await self._close_session()
+            while self.queue:  # handed over while the connection was closing
+                await self._work()
+                await self._close_session()
         except Exception:
             logger.exception("Lane %s: an error of ours; what it held is healed.", self.credential_id)
-            await self.loop.heal([claimed for claimed, _ in self.queue] + self.in_hand)
+            await self._close_session()
+            while self.queue or self.in_hand:
+                held = [claimed for claimed, _ in self.queue] + self.in_hand
+                self.queue, self.in_hand = [], []
+                await self.loop.heal(held)
         finally:
             await self._close_session()
-        await self.loop.release_lane(self.credential_id)
 
     async def _work(self) -> None:
         while await self._wait_for_work():
@@ -156,9 +163,10 @@ class LaneRunner:
 
     def _start_at(self, claimed: Claim) -> datetime:
         """Not before its slot, nor before its gap after the previous transaction here has passed."""
-        if self.last_finished_at is None:
+        finished_at = self.last_finished_at or claimed.lane_finished_at
+        if finished_at is None:
             return claimed.due_at
-        return max(claimed.due_at, self.last_finished_at + timedelta(seconds=claimed.gap_seconds))
+        return max(claimed.due_at, finished_at + timedelta(seconds=claimed.gap_seconds))
 
     async def _deliver(self, claimed: Claim, prepared: Prepared) -> None:
         self.sending, self.wired = True, False
@@ -223,7 +231,10 @@ class LaneRunner:
     async def _close_session(self) -> None:
         session, self.session = self.session, None
         if session is not None:
-            await session.quit()
+            try:
+                await session.quit()
+            finally:
+                session.abort()
 
     async def _gate(self, claimed: Claim) -> bool:
         """Commit `wire`, once the previous message of this connection is settled; no new one while the loop stops."""
