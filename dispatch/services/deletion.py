@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from ampout.accounts.models import Account
 from ampout.lib import clock, sql
 from ampout.lib.errors import NotFound
-from campaigns.models import Campaign, CampaignCredential, Contact, ContactImport
+from campaigns.models import Campaign, CampaignCredential, Contact, ContactImport, Enrollment
 from campaigns.rules.enrollment_state import StopReason
 from credentials.models import SmtpCredential
-from dispatch.models import Message
+from dispatch.models import Attempt, Message
 from dispatch.rules.message_state import OUTSTANDING
 from dispatch.services.lifecycle import lock_campaign
 from dispatch.services.senders import let_go
@@ -29,6 +29,22 @@ WHERE id IN (
 _CANCEL = """
 UPDATE dispatch_message SET state = 'cancelled', reason = %(reason)s, due_at = NULL, settled_at = %(now)s
 WHERE {owner} = ANY(%(owners)s) AND state IN ('planned', 'deferred')
+"""
+
+# Found by the facts' names, which are indexed.
+_CLEAR_EVENTS = """
+WITH facts AS (
+    SELECT enrollment.account_id, kind || ':' || enrollment.id AS fact
+    FROM campaigns_enrollment enrollment, unnest(ARRAY['enrollment.bounced', 'enrollment.unsubscribed']) kind
+    WHERE enrollment.contact_id = ANY(%(contacts)s)
+    UNION ALL
+    SELECT enrollment.account_id, 'enrollment.sent:' || enrollment.id || ':' || position
+    FROM campaigns_enrollment enrollment, generate_series(1, enrollment.next_position) position
+    WHERE enrollment.contact_id = ANY(%(contacts)s)
+)
+UPDATE events_event event
+SET data = event.data || '{"contact_email": null, "bounce_reason": null}'
+FROM facts WHERE event.account_id = facts.account_id AND event.fact = facts.fact
 """
 
 CLEARED_CONTACT: dict[str, Any] = {
@@ -106,6 +122,10 @@ def clear_personal_fields(contact_ids: list[uuid.UUID]) -> int:
     idle = Contact.everywhere.filter(pk__in=contact_ids, deleted_at__isnull=False).exclude(pk__in=busy)
     ids = list(idle.values_list("pk", flat=True))
     Message.everywhere.filter(contact_id__in=ids).update(recipient="", subject="", reply_text="")
+    # Servers like to repeat the address in their answers, and events tell of it.
+    Attempt.everywhere.filter(message__contact_id__in=ids).update(reply_text="")
+    Enrollment.everywhere.filter(contact_id__in=ids).update(bounce_reason="")
+    sql.execute(_CLEAR_EVENTS, {"contacts": ids})
     return Contact.everywhere.filter(pk__in=ids).update(**CLEARED_CONTACT)
 
 
