@@ -85,6 +85,13 @@ class AccountAdmin(RecordAdmin):
         """All but the particulars."""
         return [name for name in self.get_fields(request, obj) if name not in self.editable]
 
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: Any) -> None:
+        """Changes go by the service that the API calls."""
+        if change:
+            services.update_account(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
+        else:
+            super().save_model(request, obj, form, change)
+
     def offered(self, record: Account) -> Sequence[str]:
         """Only what would change something."""
         return ("issue_key", "suspend" if record.suspended_at is None else "lift_suspension")
