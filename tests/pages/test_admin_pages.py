@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
@@ -267,6 +268,13 @@ def test_no_page_shows_a_secret(operator: Client, model: type[Model]) -> None:
     if isinstance(record, User):
         assert PASSWORD_HASH not in pages
         assert PASSWORD_HASH[-12:-6] not in pages
+
+
+@each_model
+def test_pages_open_even_where_no_secret_can_be_read(operator: Client, model: type[Model], settings: Any) -> None:
+    record = MAKERS[model]()
+    settings.FIELD_KEYS = [Fernet.generate_key().decode()]
+    every_page(operator, record)
 
 
 def test_a_credential_tells_only_whether_its_passwords_are_set(operator: Client) -> None:
