@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.dispatch.conftest import Engine, engine
+from tests.dispatch.conftest import Engine, chaos, engine
 from tests.faults.lab import Lab, Shape
 from tests.faults.loops import Nursery, StartLoop, loops_of
 from tests.faults.servers import Servers
 from tests.peers.certificates import Certificates, certificates
 from tests.servers import SHARED
 
-__all__ = ["certificates", "engine"]
+__all__ = ["certificates", "chaos", "engine"]
 
 StartLab = Callable[..., Lab]
 

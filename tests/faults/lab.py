@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ SCALED = {
     "RETRY_FIRST_SECONDS": "1",
     "RETRY_CEILING_SECONDS": "2",
     "UNKNOWN_GRACE_SECONDS": "1",
+    "KEEP_CONNECTION_SECONDS": "1",
     "RATE_LIMIT_PER_MINUTE": "100000",
 }
 """Times that are minutes and days in the real world; a lease must outlast a busy machine's stalls."""
@@ -145,10 +146,21 @@ class Lab:
         return self.open_connections()
 
     def open_connections(self) -> int:
-        """How many clients are connected to the SMTP server now (proc(5), /proc/net/tcp: state 01 is established)."""
+        """How many connections to the SMTP server are open now."""
+        return len(self._client_sockets())
+
+    def is_sending(self, pid: int) -> bool:
+        """Whether this process holds one of them."""
+        wanted = {f"socket:[{inode}]" for inode in self._client_sockets()}
+        with suppress(OSError):
+            return any(str(link.readlink()) in wanted for link in Path(f"/proc/{pid}/fd").iterdir())
+        return False
+
+    def _client_sockets(self) -> list[str]:
+        """The inodes of connections to the SMTP server (proc(5), /proc/net/tcp: state 01 is established)."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        wanted = f":{self.smtp_port:04X}"
-        return sum(row[1].endswith(wanted) and row[3] == "01" for row in rows)
+        server = f":{self.smtp_port:04X}"
+        return [row[9] for row in rows if row[2].endswith(server) and row[3] == "01"]
 
     def note(self, sentence: str) -> None:
         """Remember what was done, for the report."""
@@ -168,6 +180,10 @@ class Lab:
     def ask(self, query: str, *facts: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on this lab's database."""
         return ask(self.database_url, query, *facts)
+
+    def await_delivered(self, count: int, seconds: float) -> None:
+        """Wait until the oracle has so many messages."""
+        wait_for(f"{count} messages are delivered", lambda: self.delivered_count() >= count, seconds, self.report)
 
     def wait_for(self, what: str, query: str, seconds: float) -> None:
         """Wait until a query's first value is true."""

@@ -15,11 +15,22 @@ def finish(lab: Lab, seconds: float) -> None:
 
 
 def disagreements(lab: Lab, seeded: Seeded, *, unknown_at_most: int) -> list[str]:
-    """Every way in which this run broke a promise: empty after a good one.
+    """Every way in which a completed run broke a promise: empty after a good one.
 
     A1: no Message-ID, and no step to a person, was completed twice. A2: what the oracle has and what the ledger says
     agree but for `unknown`; everybody's sequence has ended. `unknown_at_most` bounds the messages ever in doubt.
     """
+    found = doubles_and_losses(lab, seeded)
+    found += [f"{row}: unfinished" for row in lab.ask(_UNFINISHED)]
+    found += [f"{row}: a state in which nothing ends" for row in lab.ask(_NOT_ENDED)]
+    doubted = lab.ask(_DOUBTED)[0][0]
+    if doubted > unknown_at_most:
+        found.append(f"{doubted} messages were in doubt; at most {unknown_at_most} may be")
+    return [*found, *audit(lab)]
+
+
+def doubles_and_losses(lab: Lab, seeded: Seeded) -> list[str]:
+    """The ledger against the oracle, while nothing is under way: what was delivered twice, or is nowhere."""
     log = lab.delivered()
     state_of = dict(lab.ask("SELECT message_id, state FROM dispatch_message"))
     seen = {entry["message_id"] for entry in log}
@@ -33,12 +44,7 @@ def disagreements(lab: Lab, seeded: Seeded, *, unknown_at_most: int) -> list[str
     ]
     steps = Counter(entry["recipient"] for entry in log)
     found += [f"{recipient} got {count} messages" for recipient, count in steps.items() if count > seeded.steps]
-    found += [f"{row}: unfinished" for row in lab.ask(_UNFINISHED)]
-    found += [f"{row}: a state in which nothing ends" for row in lab.ask(_NOT_ENDED)]
-    doubted = lab.ask(_DOUBTED)[0][0]
-    if doubted > unknown_at_most:
-        found.append(f"{doubted} messages were in doubt; at most {unknown_at_most} may be")
-    return [*found, *_audit(lab)]
+    return found
 
 
 def _repeated(log: list[dict[str, str]]) -> list[tuple[str, int]]:
@@ -55,7 +61,7 @@ SELECT message_id, state FROM dispatch_message WHERE state NOT IN ('accepted', '
 _DOUBTED = "SELECT count(DISTINCT message_id) FROM dispatch_attempt WHERE state = 'unknown' AND NOT is_evidence"
 
 
-def _audit(lab: Lab) -> list[str]:
+def audit(lab: Lab) -> list[str]:
     """`manage.py audit`, as an operator calls it; its words where it exits other than 0."""
     command = [sys.executable, "manage.py", "audit"]
     done = subprocess.run(

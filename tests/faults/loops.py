@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from django.db import connection
 from django.db.models.functions import Now
@@ -119,6 +120,11 @@ def loops_of(nursery: Nursery, engine: Engine) -> Iterator[StartLoop]:
         yield start
     finally:
         start.end()
+
+
+def database_url() -> str:
+    """The test's database, for connections beside Django's: the servers are those of this run."""
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
 
 def let_leases_run_out() -> None:
