@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from ampout.accounts.models import Account
-from ampout.lib import clock
+from ampout.lib import clock, sql
 from ampout.lib.addresses import Address, InvalidAddress, parse_address
 from ampout.lib.errors import AmpoutError, NotFound, Unprocessable, ValidationFailed
 from campaigns.models import Campaign, Contact, Suppression
@@ -59,6 +59,7 @@ def send_test(
     contact = _contact(account, contact_id)
     _check_number(emails)
     credential = _credential(campaign)
+    _one_at_a_time(account)
     room = settings.TEST_SEND_PER_DAY - _sent_today(account, now)
     result = TestSend([], [])
     for email in dict.fromkeys(emails):
@@ -96,6 +97,11 @@ def _credential(campaign: Campaign) -> SmtpCredential:
     return enabled
 
 
+def _one_at_a_time(account: Account) -> None:
+    """Until the transaction ends, nobody else counts or uses the account's test sends."""
+    sql.fetch("SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0))", {"name": f"test_send:{account.pk}"})
+
+
 def _sent_today(account: Account, now: datetime) -> int:
     """How many test addresses were served in the last 24 hours; each gets its step 1 once a call."""
     since = now - timedelta(days=1)
@@ -125,10 +131,11 @@ def _is_suppressed(account: Account, address: Address) -> bool:
 def _queue(
     campaign: Campaign, credential: SmtpCredential, contact: Contact | None, address: Address, now: datetime
 ) -> None:
-    digest = address_digest(address.identity)
-    # The row that the `wire` of a single message locks; without a scope it suppresses nothing.
+    digests = {"address": address_digest(address.identity), "domain": domain_digest(address.domain)}
+    # The rows that the `wire` of a single message locks; without a scope they suppress nothing.
     Suppression.objects.bulk_create(
-        [Suppression(account_id=campaign.account_id, kind="address", digest=digest)], ignore_conflicts=True
+        [Suppression(account_id=campaign.account_id, kind=kind, digest=digest) for kind, digest in digests.items()],
+        ignore_conflicts=True,
     )
     sender_domain = credential.from_email.rpartition("@")[2]
     Message.everywhere.bulk_create(
@@ -140,8 +147,8 @@ def _queue(
             credential=credential,
             step_position=position,
             recipient=address.original,
-            recipient_digest=digest,
-            domain_digest=domain_digest(address.domain),
+            recipient_digest=digests["address"],
+            domain_digest=digests["domain"],
             message_id=make_message_id(sender_domain, os.urandom(16), settings.DIGEST_KEY.encode()),
             due_at=now,
             created_at=now,

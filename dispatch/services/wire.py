@@ -2,8 +2,8 @@
 
 1. Lock what may be stopped for a while, in the order account, campaign, credential: shared, as many wires pass at once.
    A pause, a disabling or a suspension updates these rows and so waits for us, or we see it.
-2. Lock what may be stopped for good: the address's suppression row for single messages, then the enrollments, ids in
-   order.
+2. Lock what may be stopped for good: the suppression rows of address and domain for single messages (shared), then the
+   enrollments, ids in order.
 3. Mark the messages that are still ours and that all of this lets through.
 """
 
@@ -17,7 +17,7 @@ from ampout.lib import sql
 
 _ASKED = """
 SELECT message.id, message.stream, message.account_id, message.campaign_id, message.credential_id,
-       message.enrollment_id, message.recipient_digest
+       message.enrollment_id, message.recipient_digest, message.domain_digest, message.state
 FROM dispatch_message message
 JOIN unnest(%(ids)s::uuid[], %(fences)s::int[]) AS asked(id, fence) ON asked.id = message.id
 WHERE message.state IN ('claimed', 'wire') AND message.worker_id = %(worker)s AND message.fence = asked.fence
@@ -34,15 +34,15 @@ _ENROLLMENTS = """
 SELECT id FROM campaigns_enrollment
 WHERE id = ANY(%(ids)s) AND stopped_at IS NULL ORDER BY id FOR NO KEY UPDATE
 """
-_ADDRESSES = """
+_UNSUPPRESSED = """
 SELECT account_id, digest FROM campaigns_suppression
 WHERE (account_id, digest) IN (SELECT * FROM unnest(%(accounts)s::uuid[], %(digests)s::bytea[])) AND scope = ''
-ORDER BY id FOR NO KEY UPDATE
+ORDER BY account_id, digest FOR SHARE
 """
 _MARK = """
 UPDATE dispatch_message message
 SET state = 'wire', wire_at = %(now)s, first_attempt_at = COALESCE(first_attempt_at, %(now)s)
-WHERE message.id = ANY(%(ids)s) AND message.state IN ('claimed', 'wire')
+WHERE message.id = ANY(%(ids)s) AND message.state = 'claimed'
   AND message.worker_id = %(worker)s
   AND NOT EXISTS (
       SELECT 1 FROM campaigns_suppression suppression
@@ -57,12 +57,16 @@ def commit_wire(worker_id: uuid.UUID, asked: Sequence[tuple[uuid.UUID, int]], *,
     """Mark the messages, given as (id, fence), that may leave now; returns the ids that were granted.
 
     What is not granted was stopped, paused, released or taken over, and must not be sent. Asking again for a claim
-    whose wire was committed (the answer was lost with the connection) grants it again: only its holder can ask.
+    whose wire was committed (the answer was lost with the connection) grants it again, whatever has happened since:
+    only its holder can ask, and a body whose `wire` came first may leave.
     """
     facts = {"ids": [pair[0] for pair in asked], "fences": [pair[1] for pair in asked], "worker": worker_id}
     with transaction.atomic():
-        granted = _let_through(sql.fetch(_ASKED, facts))
-        return {row[0] for row in sql.fetch(_MARK, {"ids": granted, "worker": worker_id, "now": now})}
+        rows = sql.fetch(_ASKED, facts)
+        marked_before = {row[0] for row in rows if row[8] == "wire"}
+        granted = _let_through([row for row in rows if row[0] not in marked_before])
+        marked = sql.fetch(_MARK, {"ids": granted, "worker": worker_id, "now": now})
+        return marked_before | {row[0] for row in marked}
 
 
 def _let_through(rows: Sequence[sql.Row]) -> list[uuid.UUID]:
@@ -77,13 +81,9 @@ def _let_through(rows: Sequence[sql.Row]) -> list[uuid.UUID]:
         and (row[1] == "test" or campaigns[row[3]] == "active")
         and row[4] in credentials
     ]
-    addresses = _free_addresses([row for row in rows if row[5] is None])
+    free = _not_suppressed([row for row in rows if row[5] is None])
     enrollments = _ids(_ENROLLMENTS, {row[5] for row in rows if row[5] is not None})
-    return [
-        row[0]
-        for row in rows
-        if (row[5] in enrollments if row[5] is not None else (row[2], bytes(row[6])) in addresses)
-    ]
+    return [row[0] for row in rows if (row[5] in enrollments if row[5] is not None else _keys(row) <= free)]
 
 
 def _ids(query: str, ids: set[uuid.UUID]) -> set[uuid.UUID]:
@@ -92,8 +92,14 @@ def _ids(query: str, ids: set[uuid.UUID]) -> set[uuid.UUID]:
     return {row[0] for row in sql.fetch(query, {"ids": sorted(ids)})}
 
 
-def _free_addresses(rows: Sequence[sql.Row]) -> set[tuple[uuid.UUID, bytes]]:
-    if not rows:
+def _keys(row: sql.Row) -> set[tuple[uuid.UUID, bytes]]:
+    """The suppression rows, of address and domain, that speak for a single message."""
+    return {(row[2], bytes(row[6])), (row[2], bytes(row[7]))}
+
+
+def _not_suppressed(rows: Sequence[sql.Row]) -> set[tuple[uuid.UUID, bytes]]:
+    keys = sorted(set().union(*(_keys(row) for row in rows)))
+    if not keys:
         return set()
-    asked = {"accounts": [row[2] for row in rows], "digests": [bytes(row[6]) for row in rows]}
-    return {(account, bytes(digest)) for account, digest in sql.fetch(_ADDRESSES, asked)}
+    asked = {"accounts": [account for account, _ in keys], "digests": [digest for _, digest in keys]}
+    return {(account, bytes(digest)) for account, digest in sql.fetch(_UNSUPPRESSED, asked)}

@@ -2,11 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 
 PATIENCE_SECONDS = 10
 
@@ -22,9 +21,7 @@ class Rival:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         self._connection.close()
 
     def run(self, statement: str, *facts: Any) -> list[Any]:
@@ -74,3 +71,34 @@ class Waiting:
         if self._error is not None:
             raise self._error
         return self._result
+
+
+class Held:
+    """A call in a transaction of another thread, done but not committed until `commit`; a context manager."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._done = threading.Event()
+        self._may_commit = threading.Event()
+        self._waiting = Waiting(self._run)
+
+    def _run(self) -> Any:
+        with transaction.atomic():
+            try:
+                result = self._call()
+            finally:
+                self._done.set()
+            assert self._may_commit.wait(PATIENCE_SECONDS), "nobody let it commit"
+        return result
+
+    def __enter__(self) -> Self:
+        assert self._done.wait(PATIENCE_SECONDS), "it could not even begin"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.commit()
+
+    def commit(self) -> Any:
+        """Let it commit; what the call returned."""
+        self._may_commit.set()
+        return self._waiting.result()
