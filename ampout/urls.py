@@ -2,11 +2,13 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from ampout import health
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("", include("dispatch.urls")),
     path("", include("ampout.api.urls")),
