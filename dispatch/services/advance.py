@@ -82,13 +82,17 @@ def _enrollments_at_same_addresses(message_ids: Sequence[uuid.UUID]) -> set[uuid
 def draw_consequences(outcomes: "Sequence[Outcome]") -> None:
     """Advance or stop the enrollments of these moved messages, inside the transaction that moved them."""
     by_message = {outcome.message_id: outcome for outcome in outcomes}
-    messages = list(
-        Message.everywhere.filter(pk__in=by_message, enrollment__isnull=False).select_related("enrollment__contact")
-    )
+    if not by_message:
+        return
+    everything = list(Message.everywhere.filter(pk__in=by_message).select_related("enrollment__contact"))
+    messages = [message for message in everything if message.enrollment is not None]
     advance([message for message in messages if MessageState(message.state) in SENT])
     for message in messages:
         if MessageState(message.state) in _STOPS:
             stop_after(message, by_message[message.pk])
+    for message in everything:
+        if message.enrollment is None and by_message[message.pk].suppress:
+            _stop_at_address(message, by_message[message.pk])
 
 
 def advance(messages: Sequence[Message]) -> None:
@@ -148,12 +152,20 @@ def stop_after(message: Message, outcome: "Outcome") -> None:
     """Stop the enrollment of a message that ended badly, and of everyone at an address that does not exist."""
     enrollment, position = message.place
     Enrollment.everywhere.filter(pk=enrollment.pk).update(next_position=position + 1)
-    words = outcome.reply_text or str(outcome.reason)
     reason = StopReason.BOUNCED if outcome.hard_bounce else _STOPS[MessageState(message.state)]
-    stops.stop_enrollments([enrollment.pk], reason, now=outcome.ended_at, bounce_reason=words)
+    stops.stop_enrollments([enrollment.pk], reason, now=outcome.ended_at, bounce_reason=_words(outcome))
     if outcome.suppress:
-        others = _enrollments_at_same_addresses([message.pk]) - {enrollment.pk}
-        stops.stop_enrollments(others, StopReason.BOUNCED, now=outcome.ended_at, bounce_reason=words)
+        _stop_at_address(message, outcome)
+
+
+def _stop_at_address(message: Message, outcome: "Outcome") -> None:
+    """A hard bounce stops every sequence to its address, whichever message met it."""
+    found = _enrollments_at_same_addresses([message.pk])
+    stops.stop_enrollments(found, StopReason.BOUNCED, now=outcome.ended_at, bounce_reason=_words(outcome))
+
+
+def _words(outcome: "Outcome") -> str:
+    return outcome.reply_text or str(outcome.reason)
 
 
 def _sent_fact(message: Message) -> Fact:

@@ -25,6 +25,10 @@ ON CONFLICT DO NOTHING
 LOCK_LANES = "SELECT 1 FROM dispatch_lane WHERE credential_id = ANY(%(credentials)s) ORDER BY credential_id FOR UPDATE"
 """Taken in order by everybody, so that planner and settlements wait for each other and never both."""
 
+_LOCK_CREDENTIALS = """
+SELECT 1 FROM credentials_smtpcredential WHERE id = ANY(%(credentials)s) ORDER BY id FOR NO KEY UPDATE
+"""
+
 _NOTE_ENDS = """
 UPDATE dispatch_lane lane
 SET last_finished_at = noted.ended_at,
@@ -76,13 +80,19 @@ def lock_lane(credential_id: uuid.UUID) -> Lane:
 
 
 def note_transactions(outcomes: Sequence["Outcome"]) -> None:
-    """Record the end of these transactions on their lanes; call it first, as lanes are locked before enrollments."""
+    """Record the end of these transactions on their lanes; call it first, as lanes are locked before enrollments.
+
+    Credentials come before their lanes: whoever changes a limit takes them in this order.
+    """
     by_credential: dict[uuid.UUID, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.started_at is not None:
             by_credential.setdefault(outcome.credential_id, []).append(outcome)
     if not by_credential:
         return
+    troubled = [key for key, ended in by_credential.items() if any(_failed(outcome) for outcome in ended)]
+    if troubled:
+        sql.fetch(_LOCK_CREDENTIALS, {"credentials": troubled})
     sql.fetch(LOCK_LANES, {"credentials": list(by_credential)})
     last = {key: max(ended, key=lambda outcome: outcome.ended_at) for key, ended in by_credential.items()}
     facts = {

@@ -26,7 +26,7 @@ class Rival:
 
     def run(self, statement: str, *facts: Any) -> list[Any]:
         """Run a statement inside the open transaction; its rows, if it has any."""
-        cursor = self._connection.execute(statement, facts)  # type: ignore[call-overload]
+        cursor = self._connection.execute(statement, facts)
         return list(cursor.fetchall()) if cursor.description else []
 
     def commit(self) -> None:

@@ -13,15 +13,16 @@ from pytest_django.fixtures import Settings
 
 from ampout.accounts.models import Account
 from campaigns.models import Enrollment
+from campaigns.services.digests import domain_digest
 from dispatch.models import CapWarning, Lane, Message
 from dispatch.rules.timing import draw_gap
-from dispatch.services import lifecycle, plan, senders
+from dispatch.services import capacity, lanes, lifecycle, plan, senders
 from dispatch.services.plan import TickResult
 from tests import factories
 from tests.services.desk import Desk, S, fresh, message_of
 from tests.services.rival import Rival
 
-AT_THE_SAME_GAP = {"min_wait_seconds": 60, "max_wait_seconds": 60}
+AT_THE_SAME_GAP: dict[str, Any] = {"min_wait_seconds": 60, "max_wait_seconds": 60}
 
 
 def slots() -> list[datetime]:
@@ -81,7 +82,7 @@ def test_what_is_due_is_taken_in_the_total_order(desk: Desk) -> None:
     desk.release(campaign)
     desk.send_due()
     enrolled_at = desk.now - timedelta(days=1)
-    fields = [
+    fields: list[dict[str, Any]] = [
         {"batch_number": 1, "enrolled_at": enrolled_at},
         {"batch_number": 0, "enrolled_at": enrolled_at + timedelta(seconds=1)},
         {"batch_number": 0, "enrolled_at": enrolled_at},
@@ -158,8 +159,9 @@ def test_a_pause_gives_back_its_slots(desk: Desk) -> None:
         desk.tick()
         lifecycle.resume_campaign(desk.account, campaign.pk, now=desk.now)
         desk.tick()
-    [slot] = slots()
-    assert slot == desk.lane(campaign.credentials.get()).last_finished_at + timedelta(hours=1)
+    finished_at = desk.lane(campaign.credentials.get()).last_finished_at
+    assert finished_at is not None
+    assert slots() == [finished_at + timedelta(hours=1)]
 
 
 def test_slots_of_another_campaign_are_not_given_back(desk: Desk) -> None:
@@ -215,7 +217,7 @@ def test_every_step_of_a_contact_comes_from_one_mailbox(desk: Desk) -> None:
 def test_a_credential_in_back_off_is_passed_over(desk: Desk) -> None:
     campaign = desk.released(4, credentials=2)
     resting, working = campaign.credentials.order_by("pk")
-    plan.lanes.add_missing_lanes()
+    lanes.add_missing_lanes()
     Lane.objects.filter(pk=resting.pk).update(back_off_until=desk.now + timedelta(minutes=5))
     assert {claimed.credential_id for claimed in desk.send_due()} == {working.pk}
 
@@ -264,7 +266,7 @@ def test_nobody_is_warned_when_only_a_credential_rests(desk: Desk) -> None:
     campaign = desk.released(2, credentials=2, limit=1)
     resting = campaign.credentials.order_by("pk").first()
     assert resting is not None
-    plan.lanes.add_missing_lanes()
+    lanes.add_missing_lanes()
     Lane.objects.filter(pk=resting.pk).update(back_off_until=desk.now + timedelta(minutes=5))
     desk.send_due()
     desk.tick()
@@ -295,8 +297,8 @@ def test_units_are_returned_once_though_two_planners_meet(desk: Desk, monkeypatc
         return_units()
         return carry_out(*facts)
 
-    return_units = plan.capacity.return_units
-    monkeypatch.setattr(plan.capacity, "return_units", lambda: 0)
+    return_units = capacity.return_units
+    monkeypatch.setattr(capacity, "return_units", lambda: 0)
     monkeypatch.setattr(plan, "_carry_out", with_another_planner_before)
     desk.tick()
     assert desk.violations() == []
@@ -315,7 +317,7 @@ def test_whoever_was_suppressed_meanwhile_is_stopped_and_not_planned(desk: Desk)
     factories.make_contact(desk.account)
     desk.release(campaign)
     factories.make_suppression(desk.account, by_address.contact.identity)
-    by_domain.contact.domain_digest = factories.domain_digest("elsewhere.example")
+    by_domain.contact.domain_digest = domain_digest("elsewhere.example")
     by_domain.contact.save()
     factories.make_suppression(desk.account, "elsewhere.example")
     assert desk.tick().planned == 1
