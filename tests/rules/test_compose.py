@@ -645,3 +645,76 @@ def test_a_provider_s_message_id_can_be_answered_to(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "a@b", "<a b@c>", "<a@b>\r\n", "<ä@b>", "<a@b", "<@b>", "<" + "a" * 985 + "@b>"])
 def test_what_a_server_may_say_instead_cannot(text: str) -> None:
     assert not is_message_id(text)
+
+
+# -- Exactly at the limits
+
+
+def test_codes_are_stable() -> None:
+    assert [reason.value for reason in CompositionReason] == [
+        "control_character",
+        "encoded_word",
+        "too_long",
+        "invalid",
+        "reserved",
+    ]
+
+
+def test_a_subject_has_at_most_998_characters() -> None:
+    assert built(subject="x" * 998).subject == "x" * 998
+    assert refusal(subject="x" * 999) == ("subject", CompositionReason.TOO_LONG)
+
+
+def test_re_counts_towards_the_limit() -> None:
+    assert built(replace(FACTS, thread_subject="x" * 994), subject="").subject == "Re: " + "x" * 994
+    assert refusal(replace(FACTS, thread_subject="x" * 995), subject="") == ("subject", CompositionReason.TOO_LONG)
+
+
+def test_a_sender_s_name_has_at_most_320_characters() -> None:
+    assert len(built(from_name="x" * 320).payload) > 320
+    assert refusal(from_name="x" * 321) == ("from_name", CompositionReason.TOO_LONG)
+
+
+def test_an_address_has_at_most_320_characters() -> None:
+    assert dict(built(replace(FACTS, to_address="x" * 315 + "@y.de")).headers)["To"] == "x" * 315 + "@y.de"
+    assert refusal(replace(FACTS, to_address="x" * 316 + "@y.de")) == ("to_address", CompositionReason.TOO_LONG)
+
+
+def test_a_link_has_at_most_900_characters() -> None:
+    link = "https://x/" + "y" * 890
+    assert parsed(built(replace(FACTS, unsubscribe_url=link)))["List-Unsubscribe"] == f"<{link}>"
+    assert refusal(replace(FACTS, unsubscribe_url=link + "y")) == ("unsubscribe_url", CompositionReason.INVALID)
+
+
+def test_a_message_id_fits_the_line_of_the_longest_field_that_holds_it() -> None:
+    longest = "<" + "x" * 981 + "@y>"
+    message = built(replace(FACTS, message_id=longest, thread=(longest,)))
+    assert max(map(len, message.payload.split(b"\r\n"))) == 998
+    assert refusal(replace(FACTS, message_id="<x" + longest[1:])) == ("message_id", CompositionReason.INVALID)
+
+
+@pytest.mark.parametrize("count", [1, 19, 20])
+def test_a_thread_up_to_its_limit_is_kept_whole(count: int) -> None:
+    thread = tuple(f"<{number}@x>" for number in range(count))
+    assert dict(built(replace(FACTS, thread=thread)).headers)["References"] == " ".join(thread)
+
+
+@pytest.mark.parametrize("subject", ["Xavier", "X", "x X", "re", "Re", "."])
+def test_only_blanks_are_trimmed(subject: str) -> None:
+    assert built(subject=f"  {subject} ").subject == subject
+    assert ("X-Y", subject) in built(extra_headers=[("X-Y", f" {subject}  ")]).headers
+
+
+def test_an_answer_to_nothing_has_no_subject() -> None:
+    message = built(replace(FACTS, thread=("<a@b>",)), subject="")
+    assert b"\r\nSubject:\r\n" in message.payload
+    assert parsed(message)["Subject"] == ""
+
+
+def test_facts_cannot_be_changed_once_they_are_handed_over() -> None:
+    with pytest.raises(AttributeError):
+        FACTS.to_address = "eve@example.com"  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        compiled().from_line = "Bcc: eve@example.com"  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        built().payload = b""  # type: ignore[misc]
