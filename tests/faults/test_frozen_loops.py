@@ -22,10 +22,14 @@ def freeze_within(engine: Engine, start_loop: StartLoop, recipient: str, stage: 
     engine.release(campaign)
     plan()
     loop = start_loop(LEASE_SECONDS=LEASE_SECONDS)
-    count = (lambda: len(engine.smtp.log)) if stage == "dot" else (lambda: engine.smtp.count(stage))
-    wait_for(f"the server is asked at {stage}", lambda: count() > 0, 30)
+    wait_for(f"the server is asked at {stage}", lambda: _is_asked(engine, stage), 30)
     loop.send_signal(signal.SIGSTOP)
     return loop, Message.everywhere.get(recipient__startswith=recipient)
+
+
+def _is_asked(engine: Engine, stage: str) -> bool:
+    """Whether the server has reached `stage` and not answered yet."""
+    return bool(engine.smtp.log) if stage == "dot" else engine.smtp.count(stage) > 0
 
 
 def outlast_lease() -> dict[str, int]:

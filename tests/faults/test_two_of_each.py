@@ -4,16 +4,20 @@ import threading
 from collections import Counter
 
 import psycopg
+import pytest
 from django.db import connection
 
 from dispatch.models import Attempt, Message
 from dispatch.services.plan import PLANNER_LOCK, TickResult, plan
+from dispatch.services.reconcile import reconcile
+from tests import factories
 from tests.dispatch.conftest import Engine
 from tests.faults.conftest import StartLab
 from tests.faults.ledger import audit, doubles_and_losses
-from tests.faults.loops import StartLoop, database_url, plan_until
+from tests.faults.loops import StartLoop, database_url, let_leases_run_out, plan_until
 from tests.faults.nemesis import Nemesis, Strike, Target
 from tests.faults.seeding import people, seed
+from tests.peers.oracle_log import Entry
 
 CAP = 50
 CREDENTIALS = 4
@@ -30,14 +34,41 @@ FROM dispatch_message
 """
 
 
+@pytest.mark.faults_long
 def test_no_cap_is_overrun_by_two_workers_that_are_killed(start_lab: StartLab) -> None:
     lab = start_lab(workers=2, beats=2, web=False)
     seeded = seed(lab, people(300, greylist451=10), credentials=CREDENTIALS, daily_limit=CAP)
     Nemesis(lab).strike(STRIKES, 60)
     lab.wait_for("every credential is at its cap", AT_THE_CAP, 60)
-    sent = Counter((entry["login"], entry["time"][:10]) for entry in lab.delivered())
-    assert max(sent.values()) <= CAP, sent
+    assert most_in_a_day(lab.delivered()) <= CAP
     assert [*doubles_and_losses(lab, seeded), *audit(lab)] == [], lab.report()
+
+
+def most_in_a_day(log: list[Entry]) -> int:
+    """The most messages that one credential sent on one UTC day, by the oracle."""
+    return max(Counter((entry["login"], entry["time"][:10]) for entry in log).values())
+
+
+def test_no_cap_is_overrun_by_two_loops_that_are_killed(engine: Engine, start_loop: StartLoop) -> None:
+    campaign = factories.make_campaign(
+        engine.account,
+        credentials=[engine.credential(daily_limit=10) for _ in range(CREDENTIALS)],
+        min_wait_seconds=0,
+        max_wait_seconds=0,
+    )
+    engine.enroll(campaign, *(f"late-0.05+{number}" for number in range(60)))
+    engine.release(campaign)
+    ended = Message.everywhere.filter(state__in=["accepted", "unknown"])
+    for kill in range(4):
+        loops = [start_loop(f"{name} {kill}", DELIVER_CONVERSATIONS=2) for name in ("one", "other")]
+        plan_until(lambda kill=kill: ended.count() >= min(10 * (kill + 1), 40))
+        for loop in loops:
+            loop.kill()
+        let_leases_run_out()
+        reconcile()
+    engine.run_until(lambda: ended.count() == 40 and Message.everywhere.count() == 40)
+    assert most_in_a_day(engine.smtp.log) <= 10
+    engine.assert_lawful()
 
 
 def test_two_loops_and_two_planners_send_every_message_once(engine: Engine, start_loop: StartLoop) -> None:
