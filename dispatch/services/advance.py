@@ -115,7 +115,7 @@ def _advance_one(message: Message, plan: "StepPlan", now: datetime) -> None:
     enrollment.sent_at = enrollment.sent_at or wire_at
     enrollment.smtp_credential_id = message.credential_id
     enrollment.next_position = position + 1
-    if enrollment.stopped_at is not None:
+    if enrollment.stopped_at is not None or enrollment.finished_at is not None:
         return
     unknown = message.state == MessageState.UNKNOWN
     enrollment.next_due_at = plan.next_due_at(position, wire_at, unknown=unknown)

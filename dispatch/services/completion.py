@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
@@ -48,7 +49,12 @@ WHERE campaign.status = 'active' AND campaign.deleted_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM campaigns_enrollment enrollment
                   WHERE enrollment.campaign_id = campaign.id
                     AND enrollment.stopped_at IS NULL AND enrollment.finished_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM dispatch_message message
+                  WHERE message.campaign_id = campaign.id AND message.enrollment_id IS NOT NULL
+                    AND (message.state IN ('claimed', 'wire')
+                         OR message.state = 'unknown' AND message.wire_at > %(grace_since)s))
 """
+_IS_WITHOUT_WORK = f"{_WITHOUT_WORK} AND campaign.id = %(campaign)s"
 
 
 def open_batches(now: datetime) -> int:
@@ -87,27 +93,28 @@ def finish(enrollment_ids: Collection[uuid.UUID], now: datetime) -> int:
 
 
 def complete_campaigns(now: datetime) -> int:
-    """Complete the active campaigns that have no open enrollment; returns how many."""
-    return sum(_complete(campaign_id, now) for campaign_id in _campaigns_without_work())
+    """Complete the active campaigns that wait for nothing: no open enrollment, nothing of a stopped one on the wire or
+    unknown inside its grace period. Returns how many.
+    """
+    grace_since = now - timedelta(seconds=settings.UNKNOWN_GRACE_SECONDS)
+    return sum(_complete(campaign_id, grace_since, now) for campaign_id in _campaigns_without_work(grace_since))
 
 
 @transaction.atomic
-def _campaigns_without_work() -> list[uuid.UUID]:
+def _campaigns_without_work(grace_since: datetime) -> list[uuid.UUID]:
     sql.keep_plans_steady()
-    return [row[0] for row in sql.fetch(_WITHOUT_WORK)]
+    return [row[0] for row in sql.fetch(_WITHOUT_WORK, {"grace_since": grace_since})]
 
 
 @transaction.atomic
-def _complete(campaign_id: uuid.UUID, now: datetime) -> int:
+def _complete(campaign_id: uuid.UUID, grace_since: datetime, now: datetime) -> int:
     # FOR UPDATE waits for enrolments in progress (their foreign keys hold FOR KEY SHARE), so the check below sees them.
     campaign = (
         Campaign.everywhere.select_for_update().filter(pk=campaign_id, status=CampaignStatus.ACTIVE.value).first()
     )
     if campaign is None:
         return 0
-    if Enrollment.everywhere.filter(
-        campaign_id=campaign_id, stopped_at__isnull=True, finished_at__isnull=True
-    ).exists():
+    if not sql.fetch(_IS_WITHOUT_WORK, {"campaign": campaign_id, "grace_since": grace_since}):
         return 0
     campaign.status, campaign.completed_at = CampaignStatus.COMPLETED.value, now
     campaign.save(update_fields=["status", "completed_at"])

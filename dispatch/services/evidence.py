@@ -8,7 +8,8 @@ from django.db import transaction
 
 from ampout.lib import clock
 from ampout.lib.errors import NotFound, Unprocessable
-from campaigns.models import Enrollment
+from campaigns.models import Campaign, Enrollment
+from campaigns.rules.campaign_state import CampaignStatus
 from dispatch.models import Attempt, Message
 from dispatch.rules.message_state import MessageState
 from dispatch.services import advance, stops
@@ -76,6 +77,7 @@ def resolve_unknown(message_id: uuid.UUID, choice: Resolution, *, actor: str) ->
     found: Message | None = Message.everywhere.filter(pk=message_id).first()
     if found is None:
         raise NotFound("message_not_found")
+    campaign = Campaign.everywhere.select_for_update(no_key=True).filter(pk=found.campaign_id).first()
     if found.enrollment_id is not None:
         stops.lock_enrollments([found.enrollment_id])
     message: Message = (
@@ -87,6 +89,7 @@ def resolve_unknown(message_id: uuid.UUID, choice: Resolution, *, actor: str) ->
         _count_as_sent(message)
     else:
         _send_again(message)
+        _take_up(campaign)
     _record_choice(message, choice, actor)
     return message
 
@@ -112,6 +115,13 @@ def _send_again(message: Message) -> None:
     Enrollment.everywhere.filter(pk=enrollment.pk).update(
         next_position=message.step_position, next_due_at=None, wait_reason="", finished_at=None, steps_due=None
     )
+
+
+def _take_up(campaign: Campaign | None) -> None:
+    """A completed campaign has work again."""
+    if campaign is not None and campaign.status == CampaignStatus.COMPLETED:
+        campaign.status, campaign.completed_at = CampaignStatus.ACTIVE.value, None
+        campaign.save(update_fields=["status", "completed_at"])
 
 
 def _record_choice(message: Message, choice: Resolution, actor: str) -> None:

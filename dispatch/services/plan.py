@@ -93,8 +93,8 @@ def _plan_due(now: datetime) -> TickResult:
     campaigns = {campaign.campaign_id: campaign for campaign in selectors.active_campaigns()}
     usable = _usable_lanes(campaigns.values(), now)
     due = _due_steps(campaigns, usable, now)
-    suppressed = selectors.suppressed_among(due)
-    due = _without_stepless([step for step in due if step.enrollment_id not in suppressed], now)
+    suppressed, stepless = selectors.suppressed_among(due), _stepless_among(due)
+    due = [step for step in due if step.enrollment_id not in suppressed | stepless]
     decision = decide_plan(
         _candidates(due, campaigns, now),
         usable.values(),
@@ -102,8 +102,9 @@ def _plan_due(now: datetime) -> TickResult:
         now=now,
         ahead=_ahead(),
     )
-    planned = _carry_out(decision, {step.enrollment_id: step for step in due}, suppressed, now)
+    planned = _carry_out(decision, {step.enrollment_id: step for step in due}, suppressed | stepless, now)
     _stop_suppressed(suppressed, now)
+    completion.finish(stepless - suppressed, now)
     _cancel_absent(decision.absent, now)
     _postpone_silent(decision.silent, {step.enrollment_id: step.domain for step in due}, now)
     _warn_of_caps(decision, now)
@@ -160,12 +161,10 @@ def _due_steps(
     return waiting + later + selectors.first_steps_due(first, now)
 
 
-def _without_stepless(due: Sequence[DueStep], now: datetime) -> list[DueStep]:
-    """Finish whoever waits for a step that was deleted while its predecessor was under way."""
+def _stepless_among(due: Sequence[DueStep]) -> set[uuid.UUID]:
+    """Whoever waits for a step that was deleted while its predecessor was under way: these sequences are through."""
     positions = selectors.steps_of({step.campaign_id for step in due})
-    stepless = [step for step in due if step.position not in positions[step.campaign_id]]
-    completion.finish([step.enrollment_id for step in stepless if step.message_id is None], now)
-    return [step for step in due if step.position in positions[step.campaign_id]]
+    return {step.enrollment_id for step in due if step.position not in positions[step.campaign_id]}
 
 
 def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaign], now: datetime) -> list[Candidate]:
@@ -189,12 +188,12 @@ def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaig
     ]
 
 
-def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], suppressed: set[uuid.UUID], now: datetime) -> int:
+def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], ending: set[uuid.UUID], now: datetime) -> int:
     """Lock the lanes, take the enrollments, write the messages, reserve the units, move the slots."""
     sql.fetch(lanes.LOCK_LANES, {"credentials": [assignment.credential_id for assignment in decision.assignments]})
     fresh = [assignment for assignment in decision.assignments if assignment.candidate.message_id is None]
     again = [assignment for assignment in decision.assignments if assignment.candidate.message_id is not None]
-    others = {candidate.enrollment_id for candidate in (*decision.absent, *decision.silent)} | suppressed
+    others = {candidate.enrollment_id for candidate in (*decision.absent, *decision.silent)} | ending
     taken = _take_enrollments(fresh, others)
     done = [assignment for assignment in fresh if assignment.candidate.enrollment_id in taken]
     _insert_messages(done, due, now)
