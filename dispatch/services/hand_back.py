@@ -8,7 +8,6 @@ from django.db import transaction
 
 from ampout.lib import sql
 from dispatch.models import Message
-from dispatch.rules.message_state import MessageState
 from dispatch.services import stops
 
 _MAY_START = """
@@ -52,6 +51,18 @@ WHERE claimed.id = message.id AND message.id = ANY(%(ids)s)
   AND message.worker_id = %(worker)s AND message.state = 'claimed'
 """
 
+_LET_GO = """
+UPDATE dispatch_message message
+SET state = CASE WHEN enrollment.stopped_at IS NULL THEN 'planned' ELSE 'cancelled' END,
+    reason = CASE WHEN enrollment.stopped_at IS NULL THEN %(reason)s ELSE enrollment.stop_reason END,
+    due_at = CASE WHEN enrollment.stopped_at IS NULL AND %(keeps_slot)s THEN message.due_at END,
+    worker_id = NULL
+FROM dispatch_message claimed
+LEFT JOIN campaigns_enrollment enrollment ON enrollment.id = claimed.enrollment_id
+WHERE claimed.id = message.id AND message.id = ANY(%(ids)s)
+  AND message.worker_id = %(worker)s AND message.state = 'claimed'
+"""
+
 
 def may_start(worker_id: uuid.UUID, asked: Sequence[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
     """Which of these claims, given as (id, fence), are still wanted: a cheap look before a connection is used.
@@ -68,8 +79,7 @@ def hand_back(worker_id: uuid.UUID, message_ids: Sequence[uuid.UUID], *, now: da
 
     `attempted`: an SMTP transaction was begun, so the unit of the daily cap is used.
     """
-    enrollments = Message.everywhere.filter(pk__in=message_ids, enrollment__isnull=False)
-    stops.lock_enrollments(list(enrollments.values_list("enrollment_id", flat=True)))
+    _lock_enrollments(message_ids)
     facts = {
         "ids": list(message_ids),
         "worker": worker_id,
@@ -81,13 +91,22 @@ def hand_back(worker_id: uuid.UUID, message_ids: Sequence[uuid.UUID], *, now: da
 
 def release(worker_id: uuid.UUID, message_ids: Sequence[uuid.UUID], *, reason: str = "") -> int:
     """Let go of claims that keep their slot: this loop stops, or the credential's server is left alone for a while."""
-    return Message.everywhere.filter(pk__in=message_ids, worker_id=worker_id, state=MessageState.CLAIMED.value).update(
-        state=MessageState.PLANNED.value, reason=reason, worker_id=None
-    )
+    return _let_go(worker_id, message_ids, reason, keeps_slot=True)
 
 
 def lose_day(worker_id: uuid.UUID, message_id: uuid.UUID) -> int:
     """The day rolled over and the next one is full: back to the planner, ahead of new contacts, with its unit kept."""
-    return Message.everywhere.filter(pk=message_id, worker_id=worker_id, state=MessageState.CLAIMED.value).update(
-        state=MessageState.PLANNED.value, reason="day_rolled_over", due_at=None, worker_id=None
-    )
+    return _let_go(worker_id, [message_id], "day_rolled_over", keeps_slot=False)
+
+
+@transaction.atomic
+def _let_go(worker_id: uuid.UUID, message_ids: Sequence[uuid.UUID], reason: str, *, keeps_slot: bool) -> int:
+    """Planned again, or cancelled where the contact was stopped meanwhile: nobody else would."""
+    _lock_enrollments(message_ids)
+    facts = {"ids": list(message_ids), "worker": worker_id, "reason": reason, "keeps_slot": keeps_slot}
+    return sql.execute(_LET_GO, facts)
+
+
+def _lock_enrollments(message_ids: Sequence[uuid.UUID]) -> None:
+    enrollments = Message.everywhere.filter(pk__in=message_ids, enrollment__isnull=False)
+    stops.lock_enrollments(list(enrollments.values_list("enrollment_id", flat=True)))

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from ampout.lib import clock
 from dispatch.models import Attempt, DeliveryWorker, Lane, Message
 from dispatch.rules.message_state import MessageState
-from dispatch.services import advance, stops
+from dispatch.services import advance, hand_back, stops
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def _back_to_planned(worker_id: uuid.UUID, ids: list[uuid.UUID]) -> int:
     now = clock.utc_now()
     claimed = Message.everywhere.filter(pk__in=ids, worker_id=worker_id, state=MessageState.CLAIMED.value)
     claimed.filter(first_attempt_at__isnull=True).update(first_attempt_at=now)
-    return claimed.update(state=MessageState.PLANNED.value, reason=REASON_LEASE_RAN_OUT, worker_id=None)
+    return hand_back.release(worker_id, ids, reason=REASON_LEASE_RAN_OUT)
 
 
 def _to_unknown(worker_id: uuid.UUID, ids: list[uuid.UUID]) -> int:

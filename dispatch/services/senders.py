@@ -26,6 +26,7 @@ from dispatch.models import DailyUsage, Lane, Message
 from dispatch.rules import timing
 from dispatch.rules.caps import release_count
 from dispatch.rules.message_state import MessageState
+from dispatch.services import stops
 from dispatch.services.lanes import lock_lane
 from dispatch.services.lifecycle import lock_campaign, pause_locked, resume_locked, take_slots_back
 
@@ -140,9 +141,11 @@ def _release_latest(usage: DailyUsage, count: int) -> int:
         due_at__isnull=False,
         first_attempt_at__isnull=True,
     )
-    latest = list(unstarted.select_for_update().order_by("-due_at", "pk").values_list("pk", flat=True)[:count])
+    latest = list(unstarted.order_by("-due_at", "pk").values_list("pk", "enrollment_id")[:count])
+    # What is stopped at this moment is left to its stop, or to its loop: it is cancelled and gives its unit back.
+    stops.lock_enrollments([enrollment_id for _, enrollment_id in latest])
     return int(
-        Message.everywhere.filter(pk__in=latest).update(
+        unstarted.filter(pk__in=[pk for pk, _ in latest], enrollment__stopped_at__isnull=True).update(
             state=MessageState.PLANNED.value, due_at=None, worker_id=None, reason="daily_limit_lowered"
         )
     )

@@ -42,6 +42,9 @@ RETURNING message.id
 
 REPLY_TEXT_LIMIT = 1_000
 
+_OURS = Blame.CREDENTIAL
+"""Attempts that a refused login ended are recorded, and not counted against the contact."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -117,7 +120,7 @@ def _move(worker_id: uuid.UUID, outcomes: Sequence[Outcome]) -> set[uuid.UUID]:
         "texts": [outcome.reply_text[:REPLY_TEXT_LIMIT] for outcome in outcomes],
         "delivered": [outcome.delivered_message_id for outcome in outcomes],
         "subjects": [outcome.subject for outcome in outcomes],
-        "transactions": [int(outcome.started_at is not None) for outcome in outcomes],
+        "transactions": [int(outcome.started_at is not None and outcome.blame is not _OURS) for outcome in outcomes],
         "started": [outcome.started_at for outcome in outcomes],
         "ended": [outcome.ended_at for outcome in outcomes],
     }

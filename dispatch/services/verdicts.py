@@ -92,7 +92,8 @@ def _outcome(
 def _with_retry(outcome: Outcome, claimed: Claim, rng: Random) -> Outcome:
     """Deferred until its retry, or given up. The credential's own problem never uses up a contact's time."""
     attempts, first_attempt_at = claimed.attempts + 1, claimed.first_attempt_at or outcome.ended_at
-    if outcome.blame is Blame.CREDENTIAL:
+    # Attempts that the credential's own problem ended are not counted: without others, time begins now.
+    if outcome.blame is Blame.CREDENTIAL or not claimed.attempts:
         attempts, first_attempt_at = 1, outcome.ended_at
     retry = decide_retry(attempts, first_attempt_at, outcome.ended_at, retry_policy(), rng)
     if retry.due_at is None:

@@ -12,7 +12,7 @@ from credentials.models import SmtpCredential
 from dispatch.models import DailyUsage, Lane, Message
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.smtp_reply import Blame
-from dispatch.services import claim, hand_back, leases, lifecycle, plan, settle, wire
+from dispatch.services import capacity, claim, hand_back, leases, lifecycle, plan, settle, wire
 from dispatch.services.audit import audit
 from dispatch.services.claim import Claim
 from dispatch.services.plan import TickResult
@@ -93,6 +93,15 @@ class Desk:
     def may_start(self, claimed: Claim) -> bool:
         """Whether a claim is still wanted, as the loop asks before it uses a connection."""
         return bool(hand_back.may_start(self.worker_id, [(claimed.message_id, claimed.fence)]))
+
+    def start(self, claimed: Claim) -> bool:
+        """What the loop asks before each transaction: is it still wanted, and does it hold a unit of this day?"""
+        if not self.may_start(claimed):
+            return False
+        if claimed.usage_day is None or claimed.usage_day == self.now.date():
+            return True
+        days = (claimed.usage_day, self.now.date())
+        return capacity.move_unit(self.worker_id, claimed.message_id, claimed.fence, claimed.credential_id, days)
 
     def hand_back(self, *claims: Claim, attempted: bool = False) -> int:
         """Give up claims that may not go."""
