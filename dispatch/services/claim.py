@@ -5,7 +5,7 @@ the loop's id and a fence that grows with each claim: a loop that lost its lease
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -17,6 +17,11 @@ from dispatch.models import Lane
 CLAIM_AHEAD = timedelta(seconds=30)
 
 _LIVE_WORKER = "SELECT 1 FROM dispatch_deliveryworker WHERE id = %(worker)s AND ended_at IS NULL FOR SHARE"
+
+_FORGET_UNANSWERED = """
+UPDATE dispatch_message SET state = 'planned', worker_id = NULL
+WHERE worker_id = %(worker)s AND state = 'claimed' AND NOT (id = ANY(%(held)s))
+"""
 
 _TAKE_LANES = """
 WITH due AS (
@@ -70,15 +75,19 @@ class Claim:
     lane_finished_at: datetime | None
 
 
-def claim_messages(worker_id: uuid.UUID, *, now: datetime, lanes: int, messages: int) -> list[Claim]:
+def claim_messages(
+    worker_id: uuid.UUID, *, now: datetime, lanes: int, messages: int, held: Collection[uuid.UUID] = ()
+) -> list[Claim]:
     """Claim up to `messages` that are due within 30 s, taking up to `lanes` free lanes for them.
 
-    Nothing is claimed by a loop whose lease was reaped.
+    Nothing is claimed by a loop whose lease was reaped. `held` is what this loop knows to be in its hands: other claims
+    of its own are those whose answer was lost with the connection, and are made anew.
     """
     facts = {"worker": worker_id, "now": now, "until": now + CLAIM_AHEAD, "lanes": lanes, "messages": messages}
     with transaction.atomic():
         if not sql.fetch(_LIVE_WORKER, facts):
             return []
+        sql.execute(_FORGET_UNANSWERED, {"worker": worker_id, "held": list(held)})
         if lanes > 0:
             sql.execute(_TAKE_LANES, facts)
         return [Claim(*row) for row in sql.fetch(_CLAIM, facts)]

@@ -47,6 +47,8 @@ class DeliverLoop:
         self.settlements = Batcher[Outcome, bool](self.database, self._settle)
         self.runners: dict[uuid.UUID, LaneRunner] = {}
         self.fenced = False
+        self.held: dict[uuid.UUID, int] = {}
+        """The fences of the claims in this loop's hands, until the database has confirmed their end."""
 
     # -- What lanes ask of the database, each for a whole batch
 
@@ -90,7 +92,6 @@ class DeliverLoop:
                     runner.drop()
 
     async def _claim(self) -> int:
-        held = sum(runner.held for runner in self.runners.values())
         lanes = settings.DELIVER_CONVERSATIONS - len(self.runners)
         claims = await self.database.run(
             partial(
@@ -98,11 +99,13 @@ class DeliverLoop:
                 self.worker_id,
                 now=clock.utc_now(),
                 lanes=max(0, lanes),
-                messages=max(0, MAXIMUM_HELD - held),
+                messages=max(0, MAXIMUM_HELD - len(self.held)),
+                held=list(self.held),
             )
         )
         if claims:
             crash("after_claim")
+            self.held.update({claimed.message_id: claimed.fence for claimed in claims})
             prepared = await self.database.run(outbox.prepare, claims)
             for claimed in claims:
                 self._hand_to_lane(claimed, prepared[claimed.message_id])
@@ -128,7 +131,19 @@ class DeliverLoop:
             await self.database.run(leases.end_worker, self.worker_id)
         await self.database.close()
 
-    # -- Single claims that end without a transaction
+    # -- The ends of claims
+
+    async def settle(self, outcome: Outcome) -> bool:
+        """Record what a claim came to; False when it was taken over meanwhile."""
+        moved = await self.settlements.ask(outcome)
+        self._let_go(outcome)
+        return moved
+
+    def _let_go(self, *ended: Claim | Outcome) -> None:
+        """Forget claims that have ended, but not those that were made again since."""
+        for end in ended:
+            if self.held.get(end.message_id) == end.fence:
+                del self.held[end.message_id]
 
     async def move_day(self, claimed: Claim, now: datetime) -> bool:
         """Whether the message holds a unit of the present day, moving it when the day rolled over."""
@@ -139,6 +154,7 @@ class DeliverLoop:
         if await self.database.run(capacity.move_unit, self.worker_id, *unit, days):
             return True
         await self.database.run(hand_back.lose_day, self.worker_id, claimed.message_id)
+        self._let_go(claimed)
         return False
 
     async def hand_back(self, claimed: Claim, *, attempted: bool) -> None:
@@ -152,16 +168,19 @@ class DeliverLoop:
                 attempted=attempted,
             )
         )
+        self._let_go(claimed)
 
     async def release(self, claims: Sequence[Claim], reason: str) -> None:
         """Let go of claims that keep their slot."""
         if claims:
             ids = [claimed.message_id for claimed in claims]
             await self.database.run(partial(hand_back.release, self.worker_id, ids, reason=reason))
+            self._let_go(*claims)
 
     async def heal(self, claims: Sequence[Claim]) -> None:
         """Claims that an error of ours left behind: planned again, or unknown once their `wire` was committed."""
         await self.database.run(reconcile.heal, self.worker_id, [claimed.message_id for claimed in claims])
+        self._let_go(*claims)
 
 
 def deliver(name: str, stop_requested: Callable[[], bool]) -> bool:

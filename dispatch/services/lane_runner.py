@@ -68,11 +68,6 @@ class LaneRunner:
     # -- What the loop sees
 
     @property
-    def held(self) -> int:
-        """How many messages this lane has in its hands."""
-        return len(self.queue) + self.sending
-
-    @property
     def done(self) -> bool:
         """Whether this runner ended: it holds nothing, and the lane may go back."""
         return self._task.done()
@@ -259,7 +254,7 @@ class LaneRunner:
 
     def _settle_soon(self, outcome: Outcome) -> None:
         """Start the settlement; the next `wire` on this connection waits for it."""
-        self.unsettled = asyncio.create_task(self.loop.settlements.ask(outcome))
+        self.unsettled = asyncio.create_task(self.loop.settle(outcome))
 
     async def _settle(self, outcome: Outcome) -> None:
         self._settle_soon(outcome)

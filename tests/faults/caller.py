@@ -7,6 +7,7 @@ import threading
 from typing import Self
 
 from ampout.supervisor.ports import HOST
+from tests.faults.waiting import wait_for
 
 
 class Caller:
@@ -29,6 +30,14 @@ class Caller:
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
         self._thread.join(60)
+
+    def await_acknowledged(self, count: int, seconds: float) -> None:
+        """Wait until so many calls were acknowledged."""
+        wait_for(f"the API has answered {count} times", lambda: len(self.acknowledged) >= count, seconds, self.report)
+
+    def report(self) -> str:
+        """What became of the calls."""
+        return f"{len(self.acknowledged)} acknowledged, {self.unanswered} unanswered, refused: {self.refused}"
 
     def _run(self) -> None:
         for number in itertools.count():

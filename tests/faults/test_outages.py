@@ -14,7 +14,6 @@ from tests.faults.conftest import StartLab
 from tests.faults.lab import Lab
 from tests.faults.ledger import disagreements, finish
 from tests.faults.seeding import people, seed
-from tests.faults.waiting import wait_for
 
 SECONDS = 60
 """For what takes seconds on a quiet machine."""
@@ -68,7 +67,7 @@ def strike(lab: Lab, caller: Caller) -> None:
         outage(lab)
         planned, known = lab.ask("SELECT count(*) FROM dispatch_message")[0][0], len(caller.acknowledged)
         lab.wait_for("the planner goes on", f"SELECT count(*) > {planned} FROM dispatch_message", SECONDS)
-        wait_for("the API writes again", lambda known=known: len(caller.acknowledged) > known, SECONDS, lab.report)
+        caller.await_acknowledged(known + 1, SECONDS)
 
 
 def test_outages_of_the_servers_leave_nothing_in_doubt(start_lab: StartLab) -> None:
