@@ -95,10 +95,3 @@ def other_api(other_account: Account) -> ApiClient:
 def anonymous(db: None) -> ApiClient:
     """A client without a key."""
     return ApiClient(None, None)
-
-
-def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name a hostile text by its escapes where it cannot be written as UTF-8: parallel runs send names around."""
-    if isinstance(val, str) and not val.isprintable():
-        return ascii(val)[1:-1][:80]
-    return None
