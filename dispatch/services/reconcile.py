@@ -75,10 +75,12 @@ def _back_to_planned(worker_id: uuid.UUID, ids: list[uuid.UUID]) -> int:
 
 def _to_unknown(worker_id: uuid.UUID, ids: list[uuid.UUID]) -> int:
     now = clock.utc_now()
+    # Locked: its loop may settle it right now after all, and single messages have no enrollment that keeps us apart.
     silent = list(
-        Message.everywhere.select_related("enrollment__contact").filter(
-            pk__in=ids, worker_id=worker_id, state=MessageState.WIRE.value
-        )
+        Message.everywhere.select_for_update(of=("self",))
+        .select_related("enrollment__contact")
+        .filter(pk__in=ids, worker_id=worker_id, state=MessageState.WIRE.value)
+        .order_by("pk")
     )
     Message.everywhere.filter(pk__in=[message.pk for message in silent]).update(
         state=MessageState.UNKNOWN.value, reason=REASON_LEASE_RAN_OUT, worker_id=None, settled_at=now
