@@ -24,6 +24,7 @@ def disagreements(lab: Lab, seeded: Seeded, *, unknown_at_most: int) -> list[str
     found += [f"{row}: unfinished" for row in lab.ask(_UNFINISHED)]
     found += [f"{row}: a state in which nothing ends" for row in lab.ask(_NOT_ENDED)]
     doubted = lab.ask(_DOUBTED)[0][0]
+    lab.note(f"{doubted} messages were ever in doubt, where {unknown_at_most} may be")
     if doubted > unknown_at_most:
         found.append(f"{doubted} messages were in doubt; at most {unknown_at_most} may be")
     return [*found, *audit(lab)]

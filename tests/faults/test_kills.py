@@ -27,8 +27,9 @@ def survive_kills(start_lab: StartLab, seed_of_round: int, *, people_count: int,
     with Caller(lab.web_port, seeded.key) as caller:
         nemesis.strike(draw_strikes(seed_of_round, kills, people_count * 2 * 9 // 10), RECOVERY_SECONDS)
         finish(lab, RECOVERY_SECONDS)
-    print(lab.report())
-    assert disagreements(lab, seeded, unknown_at_most=nemesis.in_doubt) == [], lab.report()
+    found = disagreements(lab, seeded, unknown_at_most=nemesis.in_doubt)
+    print("\n".join(lab.happened))
+    assert found == [], lab.report()
     assert caller.acknowledged
     kept = {row[0] for row in lab.ask("SELECT email FROM campaigns_contact")}
     assert set(caller.acknowledged) - kept == set()

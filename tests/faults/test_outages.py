@@ -79,7 +79,6 @@ def test_outages_of_the_servers_leave_nothing_in_doubt(start_lab: StartLab) -> N
     with Caller(lab.web_port, seeded.key) as caller:
         strike(lab, caller)
         finish(lab, SECONDS)
-    print(lab.report())
     assert disagreements(lab, seeded, unknown_at_most=0) == [], lab.report()
     assert {name: program.pid for name, program in lab.programs.items()} == pids
     assert set(caller.acknowledged) - {row[0] for row in lab.ask("SELECT email FROM campaigns_contact")} == set()
