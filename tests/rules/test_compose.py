@@ -1,8 +1,10 @@
 """Composition: what leaves is what was meant, readable by any mail software, and no value can add to it."""
 
+import base64
 import email
 import email.message
 import email.policy
+import quopri
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -718,3 +720,13 @@ def test_facts_cannot_be_changed_once_they_are_handed_over() -> None:
         compiled().from_line = "Bcc: eve@example.com"  # type: ignore[misc]
     with pytest.raises(AttributeError):
         built().payload = b""  # type: ignore[misc]
+
+
+@given(st.text(alphabet="aé日 ", min_size=1, max_size=300).filter(lambda body: not body.isascii()))
+def test_the_shorter_of_two_encodings_is_taken(body: str) -> None:
+    written = built(body_text=body).payload.partition(b"\r\n\r\n")[2]
+    content = as_sent(body).encode()
+    as_base64 = base64.encodebytes(content).replace(b"\n", b"\r\n")
+    shortest = min(len(as_base64), len(quopri.encodestring(content.replace(b"\r\n", b"\n")).replace(b"\n", b"\r\n")))
+    # Each line of base64 has a line end that is reckoned with on average, so a few octets either way are as good.
+    assert len(written) <= shortest + 4

@@ -272,3 +272,26 @@ def test_what_is_accepted_is_fit_for_a_subject(fields: dict[str, object]) -> Non
 def test_cleaning_twice_changes_nothing(fields: dict[str, str]) -> None:
     once, _ = clean({**EMAIL, **fields})
     assert clean({**EMAIL, **once.custom}) == (once, {})
+
+
+# -- Exactly at the limits
+
+
+def test_an_address_is_required_unless_said_otherwise() -> None:
+    assert clean_contact({}, parse_email=parse_email)[1] == {"email": ["An email address is required, as text."]}
+
+
+def test_a_whole_number_has_at_most_128_bits() -> None:
+    assert custom_of(2**128 - 1) == str(2**128 - 1)
+    assert custom_of(1 - 2**128) == str(1 - 2**128)
+    assert errors_of(x=2**128) == {"x": NOT_TEXT}
+
+
+@pytest.mark.parametrize("value", [0.1, -0.0, 1e300, 5e-324])
+def test_a_number_reads_back_as_itself(value: float) -> None:
+    assert float(custom_of(value)) == value
+
+
+def test_the_result_cannot_be_changed_by_accident() -> None:
+    with pytest.raises(AttributeError):
+        clean(EMAIL)[0].address = "eve@example.com"  # type: ignore[misc]

@@ -276,3 +276,30 @@ def test_no_value_brings_a_control_character(value: str) -> None:
 def test_a_checked_template_renders_without_braces_left(text: str) -> None:
     if not check_template(text):
         assert "{{" not in compile_template(text, html=False).render({})
+
+
+def test_problems_of_a_whole_text_stand_on_its_first_line() -> None:
+    too_long, control = check_template("x" * 1_000_001), check_template("x\ny\x00")
+    assert [(problem.line, problem.excerpt) for problem in (*too_long, *control)] == [(1, ""), (1, "")]
+    assert [(problem.line, problem.excerpt) for problem in check_template("=?utf-8?q?", multiline=False)] == [(1, "")]
+
+
+def test_a_template_of_a_million_characters_is_the_longest() -> None:
+    assert check_template("x" * 1_000_000) == []
+
+
+def test_a_tag_on_the_first_line_is_said_to_be_there() -> None:
+    assert [problem.line for problem in check_template("{{a b}}\n{{c d}}\n")] == [1, 2]
+
+
+def test_twenty_problems_are_reported() -> None:
+    assert len(check_template("{{!}}" * 21)) == 20
+
+
+def test_a_control_character_and_a_bad_tag_are_both_told() -> None:
+    assert len(check_template("\x00{{a b}}")) == 2
+
+
+def test_a_compiled_template_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        compile_template("x", html=True).escaped = False  # type: ignore[misc]
