@@ -82,7 +82,8 @@ class Desk:
 
     def claim(self) -> list[Claim]:
         """What is due, in the order of its slots, in this loop's hands."""
-        claims = claim.claim_messages(self.worker_id, now=self.now, lanes=PLENTY, messages=PLENTY)
+        held = Message.everywhere.filter(worker_id=self.worker_id, state=S.CLAIMED).values_list("pk", flat=True)
+        claims = claim.claim_messages(self.worker_id, now=self.now, lanes=PLENTY, messages=PLENTY, held=list(held))
         return sorted(claims, key=lambda claimed: claimed.due_at)
 
     def wire(self, *claims: Claim) -> set[uuid.UUID]:
