@@ -6,6 +6,7 @@ because a counter is missing would be the worse failure.
 
 import ipaddress
 import logging
+from abc import ABC, abstractmethod
 from functools import lru_cache
 
 import redis
@@ -56,7 +57,7 @@ def count_request(name: str, window_seconds: int) -> tuple[int, int]:
     return count, max(1, seconds_left)
 
 
-class CountingThrottle(BaseThrottle):
+class CountingThrottle(BaseThrottle, ABC):
     """A limit on the requests that share a name within a window."""
 
     window_seconds = 60
@@ -71,13 +72,13 @@ class CountingThrottle(BaseThrottle):
         """Seconds for `Retry-After`."""
         return self._wait_seconds
 
+    @abstractmethod
     def name_of(self, request: Request) -> str:
         """The name under which a request is counted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def limit(self) -> int:
         """How many requests a window lets pass."""
-        raise NotImplementedError
 
 
 class KeyThrottle(CountingThrottle):
