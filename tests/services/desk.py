@@ -99,9 +99,10 @@ class Desk:
         """What the loop asks before each transaction: is it still wanted, and does it hold a unit of this day?"""
         if not self.may_start(claimed):
             return False
-        if claimed.usage_day is None or claimed.usage_day == self.now.date():
+        held = message_of(claimed).usage_day
+        if held is None or held == self.now.date():
             return True
-        days = (claimed.usage_day, self.now.date())
+        days = (held, self.now.date())
         return capacity.move_unit(self.worker_id, claimed.message_id, claimed.fence, claimed.credential_id, days)
 
     def hand_back(self, *claims: Claim, attempted: bool = False) -> int:
@@ -127,6 +128,7 @@ class Desk:
 
     def send(self, *claims: Claim, state: MessageState = S.ACCEPTED, **facts: Any) -> None:
         """`wire`, body, final reply: each of these claims goes this way."""
+        assert all(self.start(claimed) for claimed in claims)
         assert self.wire(*claims) == {claimed.message_id for claimed in claims}
         for claimed in claims:
             assert self.settle(claimed, state, **facts)
