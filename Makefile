@@ -8,6 +8,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+# How many tests run side by side; each process has a database of its own.
+WORKERS ?= 2
 export SEED ROUNDS REPEATS
 
 # The type checker reads Django's settings, which want values; these mean nothing.
@@ -23,7 +25,7 @@ run: $(VENV)/core.stamp ## Set up and start everything: web, worker, beat, sandb
 	@exec $(BIN)/python -m ampout.supervisor --with-parent
 
 test: $(VENV)/dev.stamp ## Run every test; PYTEST_ARGS="-k gap" runs some
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp ## Check style, types and the arrows between packages
 	@$(BIN)/ruff check .
