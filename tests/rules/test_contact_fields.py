@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ampout.lib.addresses import parse_address
 from ampout.lib.text import find_control_character, looks_like_encoded_word
 from campaigns.rules.contact_fields import (
     LONGEST_CUSTOM,
@@ -295,3 +296,63 @@ def test_a_number_reads_back_as_itself(value: float) -> None:
 def test_the_result_cannot_be_changed_by_accident() -> None:
     with pytest.raises(AttributeError):
         clean(EMAIL)[0].address = "eve@example.com"  # type: ignore[misc]
+
+
+# -- The addresses that imports are attacked with (promises 3.7), by the project's own parser
+
+
+@pytest.mark.parametrize(
+    ("spelt", "identity"),
+    [
+        ("Bob@Example.COM", "bob@example.com"),
+        ("bob+tag@example.com", "bob+tag@example.com"),
+        ("bob@bücher.example", "bob@xn--bcher-kva.example"),
+        ("bob@xn--bcher-kva.example", "bob@xn--bcher-kva.example"),
+        ("zoë@example.com", "zoë@example.com"),
+        ("o'brien@example.com", "o'brien@example.com"),
+        ("=cmd@example.com", "=cmd@example.com"),
+    ],
+)
+def test_odd_but_real_addresses_are_kept(spelt: str, identity: str) -> None:
+    fields, errors = clean_contact({"email": spelt}, parse_email=parse_address)
+    assert errors == {}
+    assert fields.address is not None
+    assert (fields.address.original, fields.address.identity) == (spelt, identity)
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "a@b@c.example",
+        '"x y"@example.com',
+        '"x"@[127.0.0.1]',
+        "x@[127.0.0.1]",
+        "x@127.0.0.1",
+        "x" * 65 + "@example.com",
+        "x@" + "y" * 310 + ".example",
+        "\u202eevil@example.com",
+        "evil@exam\u202eple.com",
+        ".bob@example.com",
+        "bob.@example.com",
+        "bo..b@example.com",
+        "bob@example..com",
+        "bob@.example.com",
+        "bob@example",
+        "bob@exa mple.com",
+        "bob@example.com\r\nBcc: eve@example.com",
+        "bob@example.com\0",
+        "Bob <bob@example.com>",
+        "bob@example.com, eve@example.com",
+        "bob@example.com;eve@example.com",
+        "@example.com",
+        "bob@",
+        "=?utf-8?q?x?=@example.com\n",
+        "x" * 1_000_000,
+    ],
+)
+def test_hostile_addresses_are_an_error_of_their_field(spelt: str) -> None:
+    fields, errors = clean_contact({"email": spelt}, parse_email=parse_address)
+    assert fields.address is None
+    assert list(errors) == ["email"]
+    assert errors["email"][0].endswith(".")
+    assert len(errors["email"][0]) < 300

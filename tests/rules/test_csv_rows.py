@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.rules.contact_fields import RESERVED_NAMES
+from campaigns.rules.contact_fields import PROVENANCE_FIELDS, RESERVED_NAMES, STANDARD_FIELDS
 from campaigns.rules.csv_rows import (
     LONGEST_CELL,
     LONGEST_RECORD,
@@ -482,3 +482,110 @@ def test_no_escaped_cell_is_a_formula(value: str) -> None:
     escaped = escape_cell(value)
     assert escaped.removeprefix("'") == value.removeprefix("'")
     assert not escaped.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+
+
+# -- Details that a careless change would lose
+
+
+def test_the_fields_a_column_can_be_are_those_of_a_contact() -> None:
+    assert set(SYNONYMS) == {"email", *STANDARD_FIELDS, *PROVENANCE_FIELDS, "consent_at"}
+
+
+def test_no_heading_means_two_fields() -> None:
+    headings = [heading for field in SYNONYMS.values() for heading in field]
+    assert len(headings) == len(set(headings))
+
+
+@pytest.mark.parametrize("delimiter", ["|", "X", ":", " ", "a"])
+def test_nothing_else_is_taken_for_a_delimiter(delimiter: str) -> None:
+    assert "No column is headed Email" in refusal_of(f"email{delimiter}other{delimiter}more\n".encode())
+
+
+def test_the_more_frequent_delimiter_wins() -> None:
+    assert columns_of("email;name, first;name, last;x") == ("email", "name_first", "name_last", "x")
+
+
+def test_a_hint_is_only_taken_from_the_first_line() -> None:
+    assert values_of(b"email\nsep=;\n") == [{"email": "sep=;"}]
+
+
+def test_a_heading_may_hold_a_line_end() -> None:
+    assert read(b'email,"Job\r\ntitle"\r\na@x.test,CTO\r\n') == [Row(3, {"email": "a@x.test", "job_title": "CTO"})]
+
+
+def test_blank_lines_before_the_header_count_as_lines() -> None:
+    assert [row.line_number for row in read(b"\n\n \nemail\n\na@x.test\n")] == [6]
+
+
+@pytest.mark.parametrize("rows_before", [6_000, 20_000])
+def test_what_follows_the_sample_is_judged_row_by_row(rows_before: int) -> None:
+    rows = read(b"email,x\n" + b"a@x.test,1\n" * rows_before + "b@x.test,é\n".encode() + b"c@x.test,\xe9\n")
+    assert rows[-2:] == [
+        Row(rows_before + 2, {"email": "b@x.test", "x": "é"}),
+        RowError(rows_before + 3, "x", UNREADABLE),
+    ]
+
+
+def test_what_is_in_the_sample_decides_for_the_whole_file() -> None:
+    data = b"email,x\na@x.test,\xe9\n" + b"a@x.test,1\n" * 20_000 + b"b@x.test,\xe9\n"
+    assert values_of(data)[-1] == {"email": "b@x.test", "x": "é"}
+
+
+def test_a_character_cut_by_the_end_of_the_sample_is_whole() -> None:
+    for shift in range(4):
+        data = b"email,x\n" + b"a" * shift + "💌".encode() * 20_000 + b"@x.test,1\n"
+        (row,) = read(data)
+        assert isinstance(row, Row)
+
+
+def test_a_record_has_at_most_a_million_characters() -> None:
+    cells = [b"y" * 99_999] * 9
+    fitting = b",".join([b"a@x.test", *cells, b"z" * (LONGEST_RECORD - 1 - 9 - 9 * 100_000)])
+    assert len(fitting) == LONGEST_RECORD - 1
+    header = b"email" + b"".join(b",c%d" % number for number in range(10)) + b"\n"
+    assert isinstance(read(header + fitting + b"\n")[0], Row)
+    assert read(header + fitting + b"z\n") == [RowError(2, "", LONG_RECORD)]
+
+
+def test_rows_after_an_endless_one_keep_their_numbers() -> None:
+    data = b"email\n" + b"x" * (3 * LONGEST_RECORD) + b"\na@x.test\n" + b"x" * (3 * LONGEST_RECORD) + b"\nb@x.test\n"
+    assert [row.line_number for row in read(data)] == [2, 3, 4, 5]
+
+
+def test_errors_that_follow_each_other_keep_their_numbers() -> None:
+    rows = read(b'email,x\n"a\n"b\n"c\nd@x.test,1\n"e"f,2\ng@x.test,3\n')
+    assert [(type(row), row.line_number) for row in rows] == [
+        (RowError, 2),
+        (RowError, 3),
+        (RowError, 4),
+        (Row, 5),
+        (RowError, 6),
+        (Row, 7),
+    ]
+
+
+def test_a_file_that_ends_inside_quotes_keeps_all_rows_before_and_after() -> None:
+    rows = read(b'email,x\na@x.test,1\nb@x.test,"2\nc@x.test,3')
+    assert [(type(row), row.line_number) for row in rows] == [(Row, 2), (RowError, 3), (Row, 4)]
+
+
+@pytest.mark.parametrize("data", [b"email,x\na@x.test,\xa01\xa0\n", "email,x\na@x.test,\u20031\t\n".encode()])
+def test_blanks_of_other_scripts_are_blanks(data: bytes) -> None:
+    assert values_of(data) == [{"email": "a@x.test", "x": "1"}]
+
+
+def test_cells_under_no_heading_are_checked_too() -> None:
+    assert read(b"email,\na@x.test,\0\n") == [RowError(2, "", NUL)]
+
+
+def test_a_column_too_many_may_be_empty_in_the_header_alone() -> None:
+    assert values_of(b"email,x,,\na@x.test,1\n") == [{"email": "a@x.test", "x": "1"}]
+
+
+def test_reading_is_lazy() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"email\n" + b"a@x.test\n" * 10_000
+        raise AssertionError("The second chunk was asked for before the first was read.")
+
+    _, rows = read_csv(chunks())
+    assert next(rows) == Row(2, {"email": "a@x.test"})

@@ -1,5 +1,6 @@
 """The lawful footer: what the law asks for is visible in every template, once."""
 
+import html
 import re
 import time
 
@@ -178,3 +179,23 @@ def test_a_footer_makes_no_template_malformed(body: str, name: str, address: str
     if not check_template(body):
         assert check_template(completed) == []
         assert check_template(text) == []
+
+
+@pytest.mark.parametrize("comment", ["<!-- a -->", "<!---->", "<!-- > -->", "<!-- -- -->", "<!-- <!-- -->"])
+def test_what_stands_right_behind_a_comment_is_visible(comment: str) -> None:
+    assert html_footer(f"{comment}{UNSUBSCRIBE_TAG}").count(UNSUBSCRIBE_TAG) == 1
+    assert html_footer(f"{UNSUBSCRIBE_TAG}{comment}").count(UNSUBSCRIBE_TAG) == 1
+
+
+def test_the_text_above_the_footer_is_kept_to_the_letter() -> None:
+    assert text_footer("  Hi\n\n  there").startswith("  Hi\n\n  there\n\n-- \n")
+
+
+def test_braces_in_an_address_stay_readable() -> None:
+    assert "\n{ {x}}\n" in text_footer("Hi", address="{{x}}")
+
+
+@pytest.mark.parametrize("name", ["A.B. & Co", "Å-Werk", "M + M"])
+def test_a_name_is_recognised_in_the_markup_around_it(name: str) -> None:
+    shown = html.escape(name)
+    assert html_footer(f"<p>Yours,<br><b>{shown}</b></p>", name=name).count(shown) == 1
