@@ -26,6 +26,7 @@ from dispatch.rules.compose import (
     MessageFacts,
     build,
     compile_step,
+    is_message_id,
 )
 from dispatch.rules.wire_hygiene import check_wire
 from dispatch.services.claim import Claim
@@ -46,7 +47,8 @@ class Prepared:
     def build(self, date: datetime) -> tuple[Envelope, bytes]:
         """Envelope and bytes, checked again as a reader would see them. Raises CompositionRefused, HygieneFailed."""
         if isinstance(self.compiled, CompositionRefused):
-            raise self.compiled
+            # One refusal stands for all messages of the step: a traceback must not grow from one to the next.
+            raise self.compiled.with_traceback(None)
         if self.envelope is None:
             raise CompositionRefused("recipient", CompositionReason.INVALID, "It cannot stand in an SMTP envelope.")
         built: BuiltMessage = build(self.compiled, replace(self.facts, date=date))
@@ -58,7 +60,9 @@ class Prepared:
         """The Message-ID the provider gave it, where its preset says that it replaces ours."""
         if self.preset is None:
             return ""
-        return self.preset.delivered_message_id(reply_text) or ""
+        delivered = self.preset.delivered_message_id(reply_text) or ""
+        # A strange reply must not spoil the thread of the steps to come.
+        return delivered if is_message_id(delivered) else ""
 
 
 def prepare(claims: Sequence[Claim]) -> dict[uuid.UUID, Prepared]:
