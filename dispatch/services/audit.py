@@ -114,10 +114,11 @@ def _steps_out_of_order(_now: datetime) -> Iterator[str]:
         SELECT later.enrollment_id AS enrollment, earlier.step_position AS step, earlier.state,
                later.step_position AS sent
         FROM dispatch_message later
-        JOIN dispatch_message earlier ON earlier.enrollment_id = later.enrollment_id
-                                     AND earlier.step_position = later.step_position - 1
-        WHERE later.wire_at IS NOT NULL
-          AND (earlier.state NOT IN ('accepted', 'unknown', 'refused') OR earlier.wire_at > later.wire_at)
+        LEFT JOIN dispatch_message earlier ON earlier.enrollment_id = later.enrollment_id
+                                          AND earlier.step_position = later.step_position - 1
+        WHERE later.wire_at IS NOT NULL AND later.enrollment_id IS NOT NULL AND later.step_position > 1
+          AND (earlier.id IS NULL OR earlier.state NOT IN ('accepted', 'unknown', 'refused')
+               OR earlier.wire_at > later.wire_at)
     """)
 
 
@@ -141,14 +142,31 @@ def _planned_after_stop(_now: datetime) -> Iterator[str]:
     """)
 
 
-def _completed_with_work(_now: datetime) -> Iterator[str]:
-    return _rows("""
+def _completed_with_work(now: datetime) -> Iterator[str]:
+    return _rows(
+        """
         SELECT DISTINCT campaign.id AS campaign FROM campaigns_campaign campaign
         JOIN campaigns_enrollment enrollment ON enrollment.campaign_id = campaign.id
         JOIN campaigns_batch batch ON batch.campaign_id = campaign.id AND batch.number = enrollment.batch_number
                                   AND batch.released_at IS NOT NULL
         WHERE campaign.status = 'completed' AND campaign.deleted_at IS NULL
-          AND enrollment.stopped_at IS NULL AND enrollment.finished_at IS NULL
+          AND (enrollment.stopped_at IS NULL AND enrollment.finished_at IS NULL
+               OR EXISTS (SELECT 1 FROM dispatch_message message
+                          WHERE message.enrollment_id = enrollment.id
+                            AND (message.state IN ('planned', 'claimed', 'wire', 'deferred')
+                                 OR message.state = 'unknown' AND message.wire_at > %(grace_since)s)))
+        """,
+        grace_since=now - timedelta(seconds=settings.UNKNOWN_GRACE_SECONDS),
+    )
+
+
+def _ends_untold(_now: datetime) -> Iterator[str]:
+    return _rows("""
+        SELECT enrollment.id AS enrollment, enrollment.status FROM campaigns_enrollment enrollment
+        WHERE enrollment.status IN ('bounced', 'unsubscribed')
+          AND NOT EXISTS (SELECT 1 FROM events_event event
+                          WHERE event.account_id = enrollment.account_id
+                            AND event.fact = 'enrollment.' || enrollment.status || ':' || enrollment.id)
     """)
 
 
@@ -175,6 +193,7 @@ CHECKS: dict[str, Callable[[datetime], Iterator[str]]] = {
     "5 stop facts: nothing on the wire after a stop": _sent_after_stop,
     "5 stop facts: nothing planned after a stop": _planned_after_stop,
     "7 events: one for every message sent": _events_missing,
+    "7 events: one for every enrollment that bounced or unsubscribed": _ends_untold,
     "order: no step before the one before it": _steps_out_of_order,
 }
 
