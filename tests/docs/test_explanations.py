@@ -12,6 +12,7 @@ from ampout.lib.errors import AmpoutError
 from campaigns.rules.campaign_state import CampaignRefusal
 from credentials.gateways.smtp_connection import IMPLICIT_TLS_PORTS
 from dispatch.gateways.smtp_session import Deadlines
+from dispatch.rules.message_state import MessageState
 from dispatch.services import claim, lane_runner
 from dispatch.services.audit import CHECKS
 from tests.docs.pages import PROJECT, bare, read, rows
@@ -79,6 +80,12 @@ def test_the_order_of_locks_is_the_one_that_contributors_are_told() -> None:
     found = re.search(r"Locks are taken in one order: ([\w, ]+)\.", rules)
     assert found is not None
     assert f"> {found.group(1).replace(', ', ' → ')}\n" in DELIVERY
+
+
+def test_the_states_in_the_picture_are_those_of_messages() -> None:
+    drawn = re.findall(r'class="state [^>]*>(\w+)<', read("pictures/message.svg"))
+    assert len(drawn) == 7
+    assert set(drawn) <= {state.value for state in MessageState}
 
 
 # Codes
