@@ -19,7 +19,7 @@ from functools import partial
 
 from django.conf import settings
 
-from ampout.lib import clock
+from ampout.lib import clock, dice
 from dispatch.services import capacity, claim, hand_back, leases, outbox, reconcile, settle, wire
 from dispatch.services.claim import Claim
 from dispatch.services.database_thread import Batcher, DatabaseThread
@@ -27,6 +27,7 @@ from dispatch.services.failpoints import crash
 from dispatch.services.lane_runner import LaneRunner
 from dispatch.services.outbox import Prepared
 from dispatch.services.settle import Outcome
+from dispatch.services.verdicts import outcome_of_unprepared
 
 logger = logging.getLogger(__name__)
 
@@ -106,10 +107,23 @@ class DeliverLoop:
         if claims:
             crash("after_claim")
             self.held.update({claimed.message_id: claimed.fence for claimed in claims})
-            prepared = await self.database.run(outbox.prepare, claims)
+            prepared = await self._prepare(sorted(claims, key=lambda claimed: str(claimed.credential_id)))
             for claimed in claims:
-                self._hand_to_lane(claimed, prepared[claimed.message_id])
+                if claimed.message_id in prepared:
+                    self._hand_to_lane(claimed, prepared[claimed.message_id])
         return len(claims)
+
+    async def _prepare(self, claims: Sequence[Claim]) -> dict[uuid.UUID, Prepared]:
+        """What it takes to send these claims; what cannot be prepared is found by halving, deferred, and harms no other."""
+        try:
+            return await self.database.run(outbox.prepare, claims)
+        except Exception as error:
+            if len(claims) == 1:
+                logger.exception("Message %s cannot be prepared.", claims[0].message_id, extra={"action": "deliver"})
+                await self.settle(outcome_of_unprepared(claims[0], error, clock.utc_now(), dice.new_rng()))
+                return {}
+        middle = len(claims) // 2
+        return await self._prepare(claims[:middle]) | await self._prepare(claims[middle:])
 
     def _hand_to_lane(self, claimed: Claim, prepared: Prepared) -> None:
         runner = self.runners.get(claimed.credential_id)
