@@ -114,7 +114,7 @@ class DeliverLoop:
         return len(claims)
 
     async def _prepare(self, claims: Sequence[Claim]) -> dict[uuid.UUID, Prepared]:
-        """What it takes to send these claims; what cannot be prepared is found by halving, deferred, and harms no other."""
+        """What it takes to send these claims; one that cannot be prepared is found by halving, and deferred."""
         try:
             return await self.database.run(outbox.prepare, claims)
         except Exception as error:
