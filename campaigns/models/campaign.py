@@ -89,9 +89,7 @@ class CampaignCredential(models.Model):
 
     class Meta:
         ordering = ("id",)
-        constraints = (
-            models.UniqueConstraint(fields=["campaign", "credential"], name="credential_once_per_campaign"),
-        )
+        constraints = (models.UniqueConstraint(fields=["campaign", "credential"], name="credential_once_per_campaign"),)
 
     def __str__(self) -> str:
         return f"{self.campaign_id} ← {self.credential_id}"

@@ -80,9 +80,7 @@ class Enrollment(AccountOwned):
             # Opening a released batch.
             models.Index(
                 fields=["campaign", "batch_number", "id"],
-                condition=Q(
-                    next_position=1, next_due_at__isnull=True, status="pending", stopped_at__isnull=True
-                ),
+                condition=Q(next_position=1, next_due_at__isnull=True, status="pending", stopped_at__isnull=True),
                 name="enrollment_unreleased",
             ),
             # Sequences whose last message is unknown.
