@@ -47,6 +47,16 @@ SET data = event.data || '{"contact_email": null, "bounce_reason": null}'
 FROM facts WHERE event.account_id = facts.account_id AND event.fact = facts.fact
 """
 
+# Their own, and the test messages that went to their address under nobody's name.
+_MESSAGES_OF = """
+SELECT id FROM dispatch_message WHERE contact_id = ANY(%(contacts)s)
+UNION
+SELECT message.id FROM campaigns_contact contact
+JOIN dispatch_message message ON message.account_id = contact.account_id
+                             AND message.recipient_digest = contact.address_digest
+WHERE contact.id = ANY(%(contacts)s) AND message.stream = 'test' AND NOT (message.state = ANY(%(outstanding)s))
+"""
+
 CLEARED_CONTACT: dict[str, Any] = {
     "email": "",
     "identity": "",
@@ -121,9 +131,11 @@ def clear_personal_fields(contact_ids: list[uuid.UUID]) -> int:
     ).values("contact_id")
     idle = Contact.everywhere.filter(pk__in=contact_ids, deleted_at__isnull=False).exclude(pk__in=busy)
     ids = list(idle.values_list("pk", flat=True))
-    Message.everywhere.filter(contact_id__in=ids).update(recipient="", subject="", reply_text="")
+    facts = {"contacts": ids, "outstanding": sorted(OUTSTANDING)}
+    messages = [row[0] for row in sql.fetch(_MESSAGES_OF, facts)]
+    Message.everywhere.filter(pk__in=messages).update(recipient="", subject="", reply_text="")
     # Servers like to repeat the address in their answers, and events tell of it.
-    Attempt.everywhere.filter(message__contact_id__in=ids).update(reply_text="")
+    Attempt.everywhere.filter(message__in=messages).update(reply_text="")
     Enrollment.everywhere.filter(contact_id__in=ids).update(bounce_reason="")
     sql.execute(_CLEAR_EVENTS, {"contacts": ids})
     return Contact.everywhere.filter(pk__in=ids).update(**CLEARED_CONTACT)
