@@ -61,3 +61,9 @@ def test_no_page_names_a_path_of_some_machine(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_page_has_one_title(page: Path) -> None:
     assert len(re.findall(r"^# ", prose(page), re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_have_no_comments_because_zsh_reads_them_as_words(page: Path) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert [line for block in blocks for line in block.splitlines() if re.search(r"(^|\s)#", line)] == []

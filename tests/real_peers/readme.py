@@ -21,10 +21,10 @@ def personalise(commands: str, values: Mapping[str, str]) -> str:
 
 def first_campaign() -> str:
     """The shell commands that send a first campaign, as the README has them."""
-    section = README.read_text(encoding="utf-8").split(f"\n{HEADING}\n")[1]
-    block = re.search(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-    assert block is not None, "the README has no block of shell commands there"
-    return block.group(1)
+    section = README.read_text(encoding="utf-8").split(f"\n{HEADING}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    assert blocks, "the README has no shell commands there"
+    return "".join(blocks)
 
 
 def run(commands: str, *names: str) -> dict[str, str]:
