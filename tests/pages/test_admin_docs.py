@@ -20,7 +20,7 @@ def described_actions() -> list[str]:
         admin.site.get_model_admin(model) for model in apps.get_models() if admin.site.is_registered(model)
     ]
     ours = [of_model for of_model in admins if isinstance(of_model, RecordAdmin)]
-    return [getattr(of_model, name).short_description for of_model in ours for name in of_model.actions or ()]
+    return [getattr(of_model, str(name)).short_description for of_model in ours for name in of_model.actions or ()]
 
 
 def test_every_action_is_explained() -> None:
