@@ -90,9 +90,18 @@ def draw_consequences(outcomes: "Sequence[Outcome]") -> None:
     for message in messages:
         if MessageState(message.state) in _STOPS:
             stop_after(message, by_message[message.pk])
+        elif message.state == MessageState.DEFERRED:
+            _forgo_retry(message, by_message[message.pk])
     for message in everything:
         if message.enrollment is None and by_message[message.pk].suppress:
             _stop_at_address(message, by_message[message.pk])
+
+
+def _forgo_retry(message: Message, outcome: "Outcome") -> None:
+    """There is no next try where the stop came during this one."""
+    enrollment, _ = message.place
+    if enrollment.stopped_at is not None:
+        stops.cancel_unstarted([enrollment.pk], enrollment.stop_reason, now=outcome.ended_at)
 
 
 def advance(messages: Sequence[Message]) -> None:

@@ -28,7 +28,10 @@ WHERE id IN (
 """
 _CANCEL = """
 UPDATE dispatch_message SET state = 'cancelled', reason = %(reason)s, due_at = NULL, settled_at = %(now)s
-WHERE {owner} = ANY(%(owners)s) AND state IN ('planned', 'deferred')
+WHERE id IN (
+    SELECT id FROM dispatch_message
+    WHERE {owner} = ANY(%(owners)s) AND state IN ('planned', 'deferred') ORDER BY id FOR UPDATE
+)
 """
 
 # Found by the facts' names, which are indexed.

@@ -151,10 +151,13 @@ def pause_locked(
 
 
 def take_slots_back(messages: Any, reason: str) -> int:
-    """Planned messages go back to the planner. A deferred one keeps its retry time: it is no slot, and no burst."""
-    return int(
-        messages.filter(state=MessageState.PLANNED.value, due_at__isnull=False).update(due_at=None, reason=reason)
-    )
+    """Planned messages go back to the planner. A deferred one keeps its retry time: it is no slot, and no burst.
+
+    They are locked in the order of their ids, as whoever cancels messages does.
+    """
+    planned = messages.filter(state=MessageState.PLANNED.value, due_at__isnull=False)
+    ids = list(planned.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return int(Message.everywhere.filter(pk__in=ids).update(due_at=None, reason=reason))
 
 
 @transaction.atomic

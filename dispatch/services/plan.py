@@ -194,6 +194,7 @@ def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], ending: set[uuid.U
     fresh = [assignment for assignment in decision.assignments if assignment.candidate.message_id is None]
     again = [assignment for assignment in decision.assignments if assignment.candidate.message_id is not None]
     others = {candidate.enrollment_id for candidate in (*decision.absent, *decision.silent)} | ending
+    others |= {assignment.candidate.enrollment_id for assignment in again}
     taken = _take_enrollments(fresh, others)
     done = [assignment for assignment in fresh if assignment.candidate.enrollment_id in taken]
     _insert_messages(done, due, now)
@@ -211,11 +212,11 @@ def _take_enrollments(assignments: Sequence[Assignment], others: set[uuid.UUID])
     positions = {assignment.candidate.enrollment_id: assignment.candidate.position for assignment in assignments}
     rows = (
         Enrollment.everywhere.select_for_update(no_key=True)
-        .filter(pk__in={*positions, *others}, stopped_at__isnull=True, next_due_at__isnull=False)
+        .filter(pk__in={*positions, *others}, stopped_at__isnull=True)
         .order_by("pk")
-        .values_list("pk", "next_position")
+        .values_list("pk", "next_position", "next_due_at")
     )
-    taken = {pk for pk, position in rows if positions.get(pk) == position}
+    taken = {pk for pk, position, due_at in rows if due_at is not None and positions.get(pk) == position}
     Enrollment.everywhere.filter(pk__in=taken).update(next_due_at=None, wait_reason=WaitReason.IN_FLIGHT.value)
     return taken
 

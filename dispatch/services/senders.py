@@ -26,6 +26,7 @@ from dispatch.models import DailyUsage, Lane, Message
 from dispatch.rules import timing
 from dispatch.rules.caps import release_count
 from dispatch.rules.message_state import MessageState
+from dispatch.rules.smtp_reply import VerdictReason
 from dispatch.services import stops
 from dispatch.services.lanes import lock_lane
 from dispatch.services.lifecycle import lock_campaign, pause_locked, resume_locked, take_slots_back
@@ -37,6 +38,18 @@ WHERE id IN (
     WHERE campaign_id = %(campaign)s AND smtp_credential_id = %(credential)s ORDER BY id FOR NO KEY UPDATE
 )
 """
+
+OWN_PROBLEMS = (
+    VerdictReason.LOGIN_REFUSED.value,
+    VerdictReason.SENDER_REFUSED.value,
+    VerdictReason.NO_LOGIN_METHOD.value,
+    VerdictReason.SERVER_REFUSED.value,
+    VerdictReason.CONNECTION_REFUSED.value,
+    VerdictReason.TARGET_REFUSED.value,
+    VerdictReason.TLS_FAILED.value,
+    VerdictReason.UNRESOLVED.value,
+)
+"""Why a message was deferred by the fault of its login, not of its recipient."""
 
 
 def _lock_campaigns_of(credential_id: uuid.UUID) -> list[Campaign]:
@@ -110,12 +123,28 @@ def reenable_credential(account: Account, credential_id: uuid.UUID, *, now: date
         credential.disabled_at, credential.disabled_reason = None, ""
         credential.enabled_since = credential.updated_at = now
         credential.save(update_fields=["disabled_at", "disabled_reason", "enabled_since", "updated_at"])
-    Lane.objects.filter(pk=credential.pk).update(failures=0, back_off_until=None)
+    try_again(credential, now=now)
     for campaign in campaigns:
         reason = PauseReason(campaign.pause_reason) if campaign.pause_reason else None
         if resumes_on_reenable(CampaignStatus(campaign.status), reason):
             resume_locked(campaign, now=now)
     return credential
+
+
+@transaction.atomic
+def try_again(credential: SmtpCredential, *, now: datetime | None = None) -> int:
+    """After its login was mended: end the back-off, forget the problem, and retry at once what waited because of it.
+
+    Returns how many messages are due now.
+    """
+    now = now or clock.utc_now()
+    SmtpCredential.everywhere.filter(pk=credential.pk).update(last_problem="", last_problem_at=None)
+    credential.last_problem, credential.last_problem_at = "", None
+    Lane.objects.filter(pk=credential.pk).update(failures=0, back_off_until=None)
+    waiting = Message.everywhere.filter(
+        credential=credential, state=MessageState.DEFERRED.value, reason__in=OWN_PROBLEMS, due_at__gt=now
+    )
+    return waiting.update(due_at=now)
 
 
 @transaction.atomic
@@ -144,10 +173,10 @@ def _release_latest(usage: DailyUsage, count: int) -> int:
     latest = list(unstarted.order_by("-due_at", "pk").values_list("pk", "enrollment_id")[:count])
     # What is stopped at this moment is left to its stop, or to its loop: it is cancelled and gives its unit back.
     stops.lock_enrollments([enrollment_id for _, enrollment_id in latest])
-    return int(
-        unstarted.filter(pk__in=[pk for pk, _ in latest], enrollment__stopped_at__isnull=True).update(
-            state=MessageState.PLANNED.value, due_at=None, worker_id=None, reason="daily_limit_lowered"
-        )
+    released = unstarted.filter(pk__in=[pk for pk, _ in latest], enrollment__stopped_at__isnull=True)
+    ids = list(released.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+    return Message.everywhere.filter(pk__in=ids).update(
+        state=MessageState.PLANNED.value, due_at=None, worker_id=None, reason="daily_limit_lowered"
     )
 
 

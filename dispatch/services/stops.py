@@ -154,6 +154,11 @@ def _fact(enrollment: Enrollment) -> Fact:
 
 def cancel_unstarted(enrollment_ids: Sequence[uuid.UUID], reason: str, *, now: datetime) -> int:
     """Cancel the messages of these enrollments that nobody holds; a claimed one is refused its `wire` instead."""
-    return Message.everywhere.filter(
+    unstarted = Message.everywhere.filter(
         enrollment_id__in=enrollment_ids, state__in=[state.value for state in UNSTARTED]
-    ).update(state=MessageState.CANCELLED.value, reason=reason, due_at=None, settled_at=now)
+    )
+    # In the order of their ids, as a pause or a disabling takes back slots of the same messages.
+    ids = list(unstarted.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return Message.everywhere.filter(pk__in=ids).update(
+        state=MessageState.CANCELLED.value, reason=reason, due_at=None, settled_at=now
+    )

@@ -239,6 +239,19 @@ def test_a_stop_that_came_during_the_transaction_holds(desk: Desk) -> None:
     assert desk.violations() == []
 
 
+@pytest.mark.parametrize("wired", [True, False])
+def test_there_is_no_retry_for_whoever_was_stopped_meanwhile(desk: Desk, wired: bool) -> None:
+    claimed = claimed_one(desk)
+    enrollment, _ = message_of(claimed).place
+    if wired:
+        desk.wire(claimed)
+    stops.unsubscribe_contact(enrollment.contact, now=desk.now)
+    assert desk.settle(claimed, S.DEFERRED)
+    message = message_of(claimed)
+    assert (message.state, message.reason, message.due_at) == (S.CANCELLED, "unsubscribed", None)
+    assert desk.violations() == []
+
+
 def test_the_delay_runs_from_the_send_and_not_from_the_plan(desk: Desk) -> None:
     claimed = claimed_one(desk, steps=2)
     enrollment, _ = message_of(claimed).place
