@@ -26,13 +26,15 @@ from credentials.rules.credential_state import CredentialStatus, status_of
 from credentials.rules.hosts import InvalidHost, normalise_host
 from credentials.rules.login_check import LoginCheck
 from credentials.services import Admission, CredentialEntry, CredentialValues, update_credential
-from dispatch.services.senders import detach_credential, reenable_credential, set_daily_limit
+from dispatch.services.senders import detach_credential, reenable_credential, set_daily_limit, try_again
 
 HIGHEST_PORT = 65_535
 HIGHEST_DAILY_LIMIT = 1_000_000
 CHECKS_PER_LOGIN = 5
 CHECKS_PER_HOST = 30
 CHECK_WINDOW_SECONDS = 60
+LOGIN_FIELDS = frozenset({"smtp_host", "smtp_port", "smtp_username", "smtp_password", "from_email"})
+"""Whoever changes one of these has mended the login, and wants to see it work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,8 @@ class SmtpCredentialDetail(CampaignCredentialResource):
             raise ValidationFailed(error.problems) from None
         admission = update_credential(self.account, smtp_credential_id, entry.values)
         apply_limits([admission])
+        if LOGIN_FIELDS & entry.values.keys():
+            try_again(admission.credential)
         return Response(show_credential(admission.credential))
 
     def delete(self, _request: Request, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> Response:

@@ -6,23 +6,43 @@ from typing import Any
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.query_utils import DeferredAttribute
 
 from ampout.lib import crypto
 
 
-class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # django-stubs: generic at type time only
-    """Text that is encrypted in the database and plain in Python. An empty value stays empty.
+class _Token(str):
+    """A stored secret as it is stored."""
 
-    It cannot be searched: the same text has another token each time.
+    __slots__ = ()
+
+
+class _Decrypting(DeferredAttribute):
+    """Decrypts when the attribute is read, so that a row with an unreadable secret can still be listed and mended."""
+
+    def __get__(self, instance: Any, cls: Any = None) -> Any:
+        value = super().__get__(instance, cls)
+        return crypto.decrypt(value) if isinstance(value, _Token) else value
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__[self.field.attname] = value
+
+
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # django-stubs: generic at type time only
+    """Text that is encrypted in the database and plain where its attribute is read. An empty value stays empty.
+
+    It cannot be searched: the same text has another token each time. Reading raises crypto.DecryptionFailed.
     """
+
+    descriptor_class = _Decrypting
 
     def get_prep_value(self, value: Any) -> Any:
         """Encrypt on the way to the database."""
         return crypto.encrypt(value) if value else value
 
     def from_db_value(self, value: str | None, _expression: Any, _connection: BaseDatabaseWrapper) -> str | None:
-        """Decrypt on the way from the database. Raises crypto.DecryptionFailed."""
-        return crypto.decrypt(value) if value else value
+        """Take the token as it is; it is decrypted when the attribute is read."""
+        return _Token(value) if value else value
 
     def get_lookup(self, lookup_name: str) -> Any:
         """Refuse every look-up but `isnull`."""

@@ -21,6 +21,7 @@ from dispatch.gateways.smtp_session import (
 )
 from dispatch.rules.compose import CompositionRefused
 from dispatch.rules.message_state import MessageState
+from dispatch.rules.smtp_reply import Failure, Stage
 from dispatch.rules.wire_hygiene import HygieneFailed
 from dispatch.services.claim import Claim
 from dispatch.services.evidence import resolve_by_late_outcome
@@ -43,6 +44,11 @@ logger = logging.getLogger(__name__)
 
 QUIET_SECONDS = 2
 """How long a lane without a near slot is kept for what the planner may be about to add."""
+
+WHY_NO_LOGIN = (
+    "The stored password cannot be decrypted by any key of FIELD_KEYS: "
+    "put back the key it was written with, or set the password anew."
+)
 
 LATE_REPLY_SECONDS = 300
 """How long a conversation that timed out at the final dot is still listened to, for evidence."""
@@ -218,6 +224,8 @@ class LaneRunner:
         if self.session is not None and self.session.usable:
             return self.session
         await self._close_session()
+        if prepared.login is None:
+            raise SmtpFailure(Stage.AUTH, WHY_NO_LOGIN, failure=Failure.UNSUPPORTED)
         target = await resolve_target(prepared.login)
         login = replace(prepared.login, insecure=is_declared_insecure(target))
         self.session = await SmtpSession.open(login, target, Deadlines(), crash)

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.conf import settings
 
 from ampout.lib.addresses import InvalidAddress, parse_address
+from ampout.lib.crypto import DecryptionFailed
 from campaigns.models import Contact, SequenceStep
 from campaigns.rules.footer import with_footer
 from campaigns.rules.merge_tags import compile_template
@@ -35,9 +36,9 @@ from dispatch.services.unsubscribe import make_token
 
 @dataclass(slots=True)
 class Prepared:
-    """A claimed message, ready to be filled in and sent. `refusal` says why it cannot be."""
+    """A claimed message, ready to be filled in and sent; without a login when its credential's secret is unreadable."""
 
-    login: SmtpLogin = field(repr=False)
+    login: SmtpLogin | None = field(repr=False)
     envelope: Envelope | None
     compiled: CompiledMessage | CompositionRefused
     facts: MessageFacts
@@ -180,12 +181,16 @@ def _envelope(credential: SmtpCredential, message: Message) -> Envelope | None:
         return None
 
 
-def _login(credential: SmtpCredential) -> SmtpLogin:
+def _login(credential: SmtpCredential) -> SmtpLogin | None:
+    try:
+        password = credential.smtp_password
+    except DecryptionFailed:
+        return None
     return SmtpLogin(
         host=credential.smtp_host,
         port=credential.smtp_port,
         username=credential.smtp_username,
-        password=credential.smtp_password,
+        password=password,
         ca_file=settings.SMTP_CA_FILE,
         ehlo_name=settings.EHLO_NAME,
     )

@@ -58,7 +58,7 @@ def test_a_missing_key_is_named_and_changes_nothing(alice: Account, settings: Se
         call_command("rotate_keys")
     assert _stored(credential) == before
     with pytest.raises(DecryptionFailed, match="FIELD_KEYS"):
-        SmtpCredential.everywhere.get(pk=credential.pk)
+        _ = SmtpCredential.everywhere.get(pk=credential.pk).smtp_password
 
 
 def test_a_password_cannot_be_searched_for() -> None:
