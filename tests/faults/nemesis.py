@@ -24,6 +24,7 @@ class Target(StrEnum):
     """The whole server."""
     BACKEND = "backend"
     """One process of the server, upon which it ends all others and recovers."""
+    BROKER = "broker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,10 @@ class Nemesis:
             self._hit_postgres(strike)
         elif strike.target is Target.POOL:
             self._hit_pool(strike)
+        elif strike.target is Target.BROKER:
+            self.lab.servers.valkey.kill9()
+            time.sleep(strike.away)
+            self.lab.servers.valkey.start()
         else:
             self._hit_program(strike)
 

@@ -1,4 +1,4 @@
-"""`kill -9` of worker, beat, web and PostgreSQL at random points of a campaign (promises A1, A2, A9; laws 1 and 2)."""
+"""`kill -9` of worker, beat, web, PostgreSQL and broker at random points of a campaign (promises A1, A2, A5, A9)."""
 
 import os
 import random

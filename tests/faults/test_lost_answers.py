@@ -13,7 +13,7 @@ from dispatch.models import Attempt, Message
 from dispatch.services.database_thread import DatabaseThread
 from tests.dispatch.conftest import Engine
 
-SEEDS = range(3)
+SEEDS = range(2)
 PEOPLE = 40
 
 
