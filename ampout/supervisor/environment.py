@@ -40,6 +40,7 @@ def sandbox_settings(given: Mapping[str, str], ports: SandboxPorts, authority: P
         "SMTP_CA_FILE": str(authority),
         **SCALED_FOR_SANDBOX,
         **{name: value for name, value in given.items() if name in {"SMTP_CA_FILE", *SCALED_FOR_SANDBOX}},
+        "RETRY_ONLY_FOR_HOSTS": given.get("RETRY_ONLY_FOR_HOSTS", HOST),
         "ALLOW_PRIVATE_NETWORKS": ",".join(filter(None, networks)),
         "DNS_SERVERS": ",".join(filter(None, servers)),
     }

@@ -52,7 +52,9 @@ UPDATE dispatch_message message
 SET state = 'claimed', worker_id = %(worker)s, fence = message.fence + 1, reason = ''
 FROM due WHERE message.id = due.id
 RETURNING message.id, message.fence, message.credential_id, message.due_at, message.stream, message.gap_seconds,
-          message.usage_day, message.attempts, message.first_attempt_at, due.last_finished_at
+          message.usage_day, message.attempts, message.first_attempt_at, due.last_finished_at,
+          (SELECT credential.smtp_host FROM credentials_smtpcredential credential
+           WHERE credential.id = message.credential_id)
 """
 
 
@@ -73,6 +75,7 @@ class Claim:
     attempts: int
     first_attempt_at: datetime | None
     lane_finished_at: datetime | None
+    smtp_host: str = ""
 
 
 def claim_messages(

@@ -16,8 +16,10 @@ from dispatch.services.outbox import Prepared
 from dispatch.services.settle import Outcome
 
 
-def retry_policy() -> RetryPolicy:
-    """The operator's retry times."""
+def retry_policy(host: str) -> RetryPolicy:
+    """The operator's retry times for a server; the usual ones where they are meant for other hosts alone."""
+    if settings.RETRY_ONLY_FOR_HOSTS and host not in settings.RETRY_ONLY_FOR_HOSTS:
+        return RetryPolicy()
     return RetryPolicy(
         first=timedelta(seconds=settings.RETRY_FIRST_SECONDS),
         ceiling=timedelta(seconds=max(settings.RETRY_CEILING_SECONDS, settings.RETRY_FIRST_SECONDS)),
@@ -96,7 +98,7 @@ def _with_retry(outcome: Outcome, claimed: Claim, rng: Random) -> Outcome:
     # Attempts that the credential's own problem ended are not counted: without others, time begins now.
     if outcome.blame is Blame.CREDENTIAL or not claimed.attempts:
         attempts, first_attempt_at = 1, outcome.ended_at
-    retry = decide_retry(attempts, first_attempt_at, outcome.ended_at, retry_policy(), rng)
+    retry = decide_retry(attempts, first_attempt_at, outcome.ended_at, retry_policy(claimed.smtp_host), rng)
     if retry.due_at is None:
         return replace(outcome, state=MessageState.GAVE_UP, reason=retry.reason.value)
     return replace(outcome, due_at=retry.due_at)

@@ -37,6 +37,7 @@ def test_a_claim_says_what_the_loop_needs(desk: Desk) -> None:
         attempts=0,
         first_attempt_at=None,
         lane_finished_at=None,
+        smtp_host=campaign.credentials.get().smtp_host,
     )
 
 
