@@ -1,5 +1,6 @@
 """The seeded nemesis: what is killed, after how many messages, and for how long it stays away."""
 
+import contextlib
 import os
 import random
 import signal
@@ -100,7 +101,7 @@ class Nemesis:
         pool = [pid for pid in pool if self.lab.is_sending(pid)] or pool
         if pool:
             self.in_doubt += self.lab.open_connections()
-            os.kill(pool[strike.dice % len(pool)], signal.SIGKILL)
+            _kill(pool[strike.dice % len(pool)])
 
     def _hit_postgres(self, strike: Strike) -> None:
         postgres = self.lab.servers.postgres
@@ -110,8 +111,14 @@ class Nemesis:
         self.in_doubt += self.lab.open_connections()
         if strike.target is Target.BACKEND:
             backends = descendants(postgres.pid)
-            os.kill(backends[strike.dice % len(backends)], signal.SIGKILL)
+            _kill(backends[strike.dice % len(backends)])
             return
         postgres.kill9()
         time.sleep(strike.away)
         postgres.start()
+
+
+def _kill(pid: int) -> None:
+    """`kill -9` a process that may have ended by itself since it was looked up."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
