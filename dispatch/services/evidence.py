@@ -42,6 +42,7 @@ def resolve_by_late_outcome(outcome: "Outcome") -> bool:
         reply_text=outcome.reply_text[:1_000],
         delivered_message_id=outcome.delivered_message_id,
         settled_at=outcome.ended_at,
+        **({"subject": outcome.subject} if outcome.subject else {}),
     )
     if not moved:
         return False

@@ -101,6 +101,7 @@ class LaneRunner:
         await self._settled()
         for task in self.late:
             task.cancel()
+        await asyncio.gather(*self.late, return_exceptions=True)
 
     # -- The lane's own task
 
@@ -282,8 +283,10 @@ class LaneRunner:
             task.add_done_callback(self.late.discard)
 
     async def _take_late_reply(self, session: SmtpSession, outcome: Outcome, prepared: Prepared) -> None:
-        reply = await session.late_reply(LATE_REPLY_SECONDS)
-        session.abort()
+        try:
+            reply = await session.late_reply(LATE_REPLY_SECONDS)
+        finally:
+            session.abort()
         if reply is not None:
             late = outcome_of_late_reply(outcome, prepared, reply, clock.utc_now())
             await self.loop.database.run(resolve_by_late_outcome, late)

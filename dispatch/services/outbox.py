@@ -122,13 +122,24 @@ class _Material:
             values=values,
             unsubscribe_url=f"{settings.PUBLIC_URL}/u/{make_token(message.pk)}",
             thread=tuple(row.delivered_message_id or row.message_id for row in earlier),
-            thread_subject=earlier[-1].subject if earlier else self._first_subject(message, values),
+            thread_subject=self._thread_subject(message, earlier, values),
         )
 
-    def _first_subject(self, message: Message, values: Mapping[str, str]) -> str:
-        """A test message of a later step has no thread: it shows the subject its thread would have."""
-        first = self.steps.get((message.campaign_id, 1))
-        return compile_template(first.subject, html=False).render(values) if first is not None else ""
+    def _thread_subject(self, message: Message, earlier: Sequence[Message], values: Mapping[str, str]) -> str:
+        """The latest subject before this step: as sent, or made from the step where that was not written down.
+
+        A loop that was killed on the wire could not write it, and a test message has no thread.
+        """
+        sent = {row.step_position: row.subject for row in earlier}
+        for position in range((message.step_position or 1) - 1, 0, -1):
+            subject = sent.get(position) or self._subject_of_step(message, position, values)
+            if subject:
+                return subject
+        return ""
+
+    def _subject_of_step(self, message: Message, position: int, values: Mapping[str, str]) -> str:
+        step = self.steps.get((message.campaign_id, position))
+        return compile_template(step.subject, html=False).render(values).strip() if step is not None else ""
 
 
 def _threads(messages: Sequence[Message]) -> dict[uuid.UUID | None, list[Message]]:

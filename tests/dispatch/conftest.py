@@ -65,10 +65,14 @@ class Engine:
         """Dispatch everything."""
         lifecycle.release(self.account, campaign.pk, now=clock.utc_now())
 
+    def enrolled(self, *locals_: str, **fields: Any) -> tuple[Campaign, list[Enrollment]]:
+        """A campaign to these contacts, not dispatched yet."""
+        campaign = self.campaign(**fields)
+        return campaign, self.enroll(campaign, *locals_)
+
     def released(self, *locals_: str, **fields: Any) -> tuple[Campaign, list[Enrollment]]:
         """A campaign to these contacts, dispatched."""
-        campaign = self.campaign(**fields)
-        enrolled = self.enroll(campaign, *locals_)
+        campaign, enrolled = self.enrolled(*locals_, **fields)
         self.release(campaign)
         return campaign, enrolled
 
@@ -101,6 +105,18 @@ class Engine:
             assert time.monotonic() < deadline, f"the engine did not get there in time: {self.states()}"
             time.sleep(0.02)
             plan.plan()
+
+    @contextlib.contextmanager
+    def planning(self) -> Iterator["Engine"]:
+        """A planner in a thread of its own, until the block ends."""
+        stopping = threading.Event()
+        planner = threading.Thread(target=_plan, args=[stopping])
+        planner.start()
+        try:
+            yield self
+        finally:
+            stopping.set()
+            planner.join(PATIENCE_SECONDS)
 
     def run_until(self, done: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         """Plan and deliver until `done`."""
@@ -148,6 +164,14 @@ class Engine:
 def _deliver(stopping: threading.Event) -> None:
     try:
         deliver.deliver("test loop", stopping.is_set)
+    finally:
+        connection.close()
+
+
+def _plan(stopping: threading.Event) -> None:
+    try:
+        while not stopping.wait(0.005):
+            plan.plan()
     finally:
         connection.close()
 
