@@ -27,7 +27,7 @@ from dispatch.services.failpoints import crash
 from dispatch.services.lane_runner import LaneRunner
 from dispatch.services.outbox import Prepared
 from dispatch.services.settle import Outcome
-from dispatch.services.verdicts import outcome_of_unprepared
+from dispatch.services.verdicts import outcome_of_our_error
 
 logger = logging.getLogger(__name__)
 
@@ -117,10 +117,10 @@ class DeliverLoop:
         """What it takes to send these claims; one that cannot be prepared is found by halving, and deferred."""
         try:
             return await self.database.run(outbox.prepare, claims)
-        except Exception as error:
+        except Exception:
             if len(claims) == 1:
                 logger.exception("Message %s cannot be prepared.", claims[0].message_id, extra={"action": "deliver"})
-                await self.settle(outcome_of_unprepared(claims[0], error, clock.utc_now(), dice.new_rng()))
+                await self.settle(outcome_of_our_error(claims[0], clock.utc_now(), dice.new_rng(), wired=False))
                 return {}
         middle = len(claims) // 2
         return await self._prepare(claims[:middle]) | await self._prepare(claims[middle:])

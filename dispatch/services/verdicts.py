@@ -6,7 +6,6 @@ from random import Random
 
 from django.conf import settings
 
-from ampout.lib.crypto import DecryptionFailed
 from dispatch.gateways.smtp_session import SmtpFailure, TransactionResult
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.retry import RetryPolicy, decide_retry
@@ -132,21 +131,3 @@ def outcome_of_our_error(claimed: Claim, now: datetime, rng: Random, *, wired: b
         ended_at=now,
     )
     return outcome if wired else _with_retry(outcome, claimed, rng)
-
-
-def outcome_of_unprepared(claimed: Claim, error: Exception, now: datetime, rng: Random) -> Outcome:
-    """A message that could not even be prepared: tried again later. A secret that cannot be read is its credential's
-    problem, and is shown there.
-    """
-    outcome = outcome_of_our_error(claimed, now, rng, wired=False)
-    if not isinstance(error, DecryptionFailed):
-        return outcome
-    blamed = replace(
-        outcome,
-        state=MessageState.DEFERRED,
-        reason="credential_unreadable",
-        stage=Stage.AUTH.value,
-        reply_text=str(error),
-        blame=Blame.CREDENTIAL,
-    )
-    return _with_retry(blamed, claimed, rng)
