@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,17 @@ from ampout.supervisor.errors import StartError
 from ampout.supervisor.programs import find_postgres, find_valkey
 
 
-@pytest.fixture(autouse=True)
-def unremembered() -> None:
+def forget() -> None:
     find_postgres.cache_clear()
     find_valkey.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def unremembered() -> Iterator[None]:
+    """Nothing found before or here is remembered, least of all a made-up program by the tests that come after."""
+    forget()
+    yield
+    forget()
 
 
 @pytest.fixture
