@@ -3,9 +3,11 @@
 import ipaddress
 import json
 import uuid
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 from hypothesis import settings
 
@@ -17,6 +19,22 @@ JSON = "application/json"
 # No deadline: how long an example takes on a busy machine says nothing about the code.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_emptied_by_delete() -> Iterator[None]:
+    """After a test with real transactions, empty the tables by DELETE: on small ones a hundredth of TRUNCATE's time.
+
+    Foreign keys are not looked at meanwhile, which takes a superuser: that of the private server.
+    """
+
+    def statements(_self: object, _style: object, tables: Sequence[str], **_options: object) -> list[str]:
+        deletions = [f'DELETE FROM "{table}";' for table in tables]
+        return ["SET session_replication_role = replica;", *deletions, "SET session_replication_role = DEFAULT;"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", statements)
+        yield
 
 
 class ApiClient:
