@@ -10,13 +10,26 @@ from typing import TypedDict
 from django.db import transaction
 
 from ampout.accounts.models import Account
-from ampout.lib import clock
+from ampout.lib import clock, sql
 from ampout.lib.errors import ValidationFailed, problems_below
 from campaigns.models import Campaign, CampaignCredential, SequenceStep
 from campaigns.selectors.campaigns import find_outreach, lock_campaign
 from campaigns.services.steps import StepValues, build_step, order_steps
 from credentials.models import SmtpCredential
 from credentials.services import Admission, CredentialEntry, admit_credential, admit_credentials
+
+_FREE_THREADS = """
+UPDATE campaigns_enrollment SET smtp_credential_id = NULL
+WHERE id IN (
+    SELECT enrollment.id FROM campaigns_enrollment enrollment
+    WHERE enrollment.campaign_id = %(campaign)s AND enrollment.smtp_credential_id IS NOT NULL
+      AND enrollment.stopped_at IS NULL AND enrollment.finished_at IS NULL
+      AND NOT EXISTS (SELECT 1 FROM campaigns_campaigncredential attachment
+                      WHERE attachment.campaign_id = enrollment.campaign_id
+                        AND attachment.credential_id = enrollment.smtp_credential_id)
+    ORDER BY enrollment.id FOR NO KEY UPDATE
+)
+"""
 
 
 class CampaignValues(TypedDict, total=False):
@@ -86,7 +99,14 @@ def update_campaign(
     campaign = lock_campaign(account, campaign_id)
     changed = _take_in(account, campaign, values, now or clock.utc_now())
     campaign.save(update_fields=changed)
+    if values.get("sender_may_change"):
+        free_threads(campaign)
     return campaign
+
+
+def free_threads(campaign: Campaign) -> int:
+    """Let the open sequences go on through another credential whose own one was taken out of the campaign."""
+    return sql.execute(_FREE_THREADS, {"campaign": campaign.pk})
 
 
 def _take_in(account: Account, campaign: Campaign, values: CampaignValues, now: datetime) -> list[str]:

@@ -11,7 +11,7 @@ from django.db import transaction
 from ampout.accounts.models import Account
 from ampout.events.kinds import EventKind
 from ampout.events.services import Fact, record_events
-from ampout.lib import clock, sql
+from ampout.lib import clock
 from ampout.lib.errors import NotFound
 from campaigns.models import Campaign, CampaignCredential
 from campaigns.rules.campaign_state import (
@@ -20,6 +20,7 @@ from campaigns.rules.campaign_state import (
     pauses_without_credentials,
     resumes_on_reenable,
 )
+from campaigns.services.campaigns import free_threads
 from credentials.models import SmtpCredential
 from credentials.rules.credential_state import decide_reenable, status_of
 from dispatch.models import DailyUsage, Lane, Message
@@ -30,14 +31,6 @@ from dispatch.rules.smtp_reply import VerdictReason
 from dispatch.services import stops
 from dispatch.services.lanes import lock_lane
 from dispatch.services.lifecycle import lock_campaign, pause_locked, resume_locked, take_slots_back
-
-_FREE_THREADS = """
-UPDATE campaigns_enrollment SET smtp_credential_id = NULL
-WHERE id IN (
-    SELECT id FROM campaigns_enrollment
-    WHERE campaign_id = %(campaign)s AND smtp_credential_id = %(credential)s ORDER BY id FOR NO KEY UPDATE
-)
-"""
 
 OWN_PROBLEMS = (
     VerdictReason.LOGIN_REFUSED.value,
@@ -201,7 +194,7 @@ def let_go(campaign: Campaign, credential: SmtpCredential, *, now: datetime) -> 
     own = Message.everywhere.filter(campaign=campaign, credential=credential, stream="campaign")
     take_slots_back(own, "credential_retired")
     if campaign.sender_may_change:
-        sql.execute(_FREE_THREADS, {"campaign": campaign.pk, "credential": credential.pk})
+        free_threads(campaign)
     if not CampaignCredential.objects.filter(credential=credential, campaign__deleted_at__isnull=True).exists():
         credential.retired_at = credential.updated_at = now
         credential.save(update_fields=["retired_at", "updated_at"])

@@ -5,6 +5,7 @@ import pytest
 from ampout.events.models import Event
 from ampout.lib.errors import NotFound
 from campaigns.models import Campaign
+from campaigns.services.campaigns import update_campaign
 from credentials.models import SmtpCredential
 from dispatch.models import DailyUsage, Message
 from dispatch.services import lifecycle, senders
@@ -199,6 +200,28 @@ def test_later_steps_wait_for_ever_where_it_does_not(desk: Desk) -> None:
     desk.send_due()
     assert Message.everywhere.filter(step_position=2).count() == 1
     assert status_of(campaign) == ("active", "")
+
+
+def test_later_steps_move_once_the_campaign_allows_it(desk: Desk) -> None:
+    campaign = desk.released(2, credentials=2, steps=2)
+    retired, kept = credentials_of(campaign)
+    desk.send_due()
+    senders.detach_credential(desk.account, campaign.pk, retired.pk, now=desk.now)
+    assert [claimed.credential_id for claimed in desk.send_due()] == [kept.pk]
+    update_campaign(desk.account, campaign.pk, {"sender_may_change": True}, now=desk.now)
+    assert [claimed.credential_id for claimed in desk.send_due()] == [kept.pk]
+    desk.tick()
+    assert status_of(campaign) == ("completed", "")
+    assert desk.violations() == []
+
+
+def test_a_sequence_that_is_through_keeps_its_sender(desk: Desk) -> None:
+    campaign = desk.released(2, credentials=2, sender_may_change=True)
+    first, second = credentials_of(campaign)
+    desk.send_due()
+    for credential in (first, second):
+        senders.detach_credential(desk.account, campaign.pk, credential.pk, now=desk.now)
+    assert set(campaign.enrollments.values_list("smtp_credential", flat=True)) == {first.pk, second.pk}
 
 
 def test_later_steps_that_move_need_no_unit_of_the_cap(desk: Desk) -> None:
