@@ -16,9 +16,9 @@ from campaigns.rules.enrollment_state import WaitReason
 OPEN_AT_ONCE = 10_000
 """Enrollments made due by one statement: about a tenth of a second's work."""
 
+# MATERIALIZED: within IN (…), PostgreSQL may run a limited subquery again and again, and open more than was asked for.
 _OPEN = """
-UPDATE campaigns_enrollment SET next_due_at = %(now)s
-WHERE id IN (
+WITH opening AS MATERIALIZED (
     SELECT id FROM campaigns_enrollment
     WHERE campaign_id = %(campaign)s AND batch_number = %(number)s AND next_position = 1 AND next_due_at IS NULL
       AND status = 'pending' AND stopped_at IS NULL
@@ -26,6 +26,8 @@ WHERE id IN (
                       WHERE message.enrollment_id = campaigns_enrollment.id AND message.step_position = 1)
     ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE
 )
+UPDATE campaigns_enrollment enrollment SET next_due_at = %(now)s
+FROM opening WHERE enrollment.id = opening.id
 """
 
 _FINISH = """
