@@ -20,14 +20,14 @@ _PR_SET_PDEATHSIG = 1
 
 @worker_init.connect
 def _make_stop_pipe(**_facts: Any) -> None:
-    from dispatch.services import shutdown  # noqa: PLC0415  # needs Django's settings, which this module comes before
+    from ampout.lib import shutdown  # noqa: PLC0415  # needs Django's settings, which this module comes before
 
     shutdown.prepare()
 
 
 @worker_shutting_down.connect
 def _stop_deliver_loop(**_facts: Any) -> None:
-    from dispatch.services import shutdown  # noqa: PLC0415
+    from ampout.lib import shutdown  # noqa: PLC0415
 
     shutdown.request_stop()
 

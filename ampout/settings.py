@@ -152,6 +152,14 @@ DELIVER_CONVERSATIONS = env.number("DELIVER_CONVERSATIONS", 512, minimum=1)
 KEEP_CONNECTION_SECONDS = env.number("KEEP_CONNECTION_SECONDS", 60)
 REQUIRE_POSTAL_ADDRESS = env.flag("REQUIRE_POSTAL_ADDRESS")
 TEST_SEND_PER_DAY = env.number("TEST_SEND_PER_DAY", 20)
+
+# -- What comes back
+POLL_EVERY_SECONDS = env.number("POLL_EVERY_SECONDS", 180, minimum=1)
+POLL_CONVERSATIONS = env.number("POLL_CONVERSATIONS", 100, minimum=1)
+MATCH_SENDER_DAYS = env.number("MATCH_SENDER_DAYS", 90, minimum=1)
+REPLY_STOPS_OTHER_CAMPAIGNS = env.flag("REPLY_STOPS_OTHER_CAMPAIGNS", default=True)
+WAIT_FOR_RETURN = env.flag("WAIT_FOR_RETURN", default=True)
+RETENTION_DAYS = env.number("RETENTION_DAYS", 90, minimum=1)
 # A failpoint kills the process at a named place of a send; only tests may set one.
 CRASH_AT = env.text("AMPOUT_CRASH_AT", "") if TESTING else ""
 

@@ -5,11 +5,11 @@ import socket
 
 from celery import shared_task
 
+from ampout.lib.shutdown import stop_requested
 from dispatch.services import deletion, mx
 from dispatch.services import deliver as deliver_service
 from dispatch.services import plan as plan_service
 from dispatch.services import reconcile as reconcile_service
-from dispatch.services.shutdown import stop_requested
 
 
 @shared_task(name="dispatch.tasks.plan")

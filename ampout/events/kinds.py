@@ -8,7 +8,11 @@ class EventKind(StrEnum):
 
     ENROLLMENT_SENT = "enrollment.sent"
     """One a step."""
+    ENROLLMENT_OPENED = "enrollment.opened"
+    """The first open that was judged human."""
+    ENROLLMENT_REPLIED = "enrollment.replied"
     ENROLLMENT_BOUNCED = "enrollment.bounced"
     ENROLLMENT_UNSUBSCRIBED = "enrollment.unsubscribed"
     CREDENTIAL_DISABLED = "credential.disabled"
     CAMPAIGN_PAUSED = "campaign.paused"
+    WEBHOOK_DISABLED = "webhook.disabled"

@@ -45,6 +45,9 @@ class Campaign(AccountOwned):
     sender_may_change = models.BooleanField(default=False)
     bounce_rate_threshold = models.DecimalField(max_digits=4, decimal_places=2, default=8)
     bounce_rate_min_sends = models.PositiveIntegerField(default=20)
+    health_rule = models.CharField(
+        max_length=16, default="fixed", choices=[("fixed", "fixed"), ("evidence", "evidence")]
+    )
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)
     updated_at = models.DateTimeField(default=clock.utc_now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -86,6 +86,8 @@ class WaitReason(StrEnum):
     """A temporary answer: the message has a time for its next try, or the credential's server is left alone."""
     UNKNOWN_GRACE = "unknown_grace"
     """The previous step is unknown, and evidence may still settle it."""
+    OUT_OF_OFFICE = "out_of_office"
+    """An automatic reply named the day of return; the next step goes on the day after it."""
     DAY_ROLLED_OVER = "day_rolled_over"
     """It could not connect on the day it was planned for, and the next day was full; goes before new contacts."""
 

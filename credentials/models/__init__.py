@@ -1,5 +1,6 @@
 """The models of this app."""
 
 from credentials.models.credential import SmtpCredential
+from credentials.models.provider_hook import ProviderHook
 
-__all__ = ["SmtpCredential"]
+__all__ = ["ProviderHook", "SmtpCredential"]

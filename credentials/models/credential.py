@@ -26,6 +26,10 @@ class SmtpCredential(AccountOwned):
     imap_port = models.PositiveIntegerField(null=True, blank=True)
     imap_username = models.CharField(max_length=320, blank=True)
     imap_password = EncryptedTextField(blank=True)
+    plus_addressing = models.BooleanField(
+        default=False,
+        help_text="Mail to local+tag@domain reaches this mailbox, so each bounce may name its message.",
+    )
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
     enabled_since = models.DateTimeField(default=clock.utc_now, help_text="Start of the period that health judges.")

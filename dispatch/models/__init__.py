@@ -1,7 +1,25 @@
 """The models of this app."""
 
+from dispatch.models.health_due import HealthDue
+from dispatch.models.hit import Hit
 from dispatch.models.lane import CapWarning, DailyUsage, DeliveryWorker, Lane
+from dispatch.models.mailbox import Mailbox, MailboxFolder
 from dispatch.models.message import Attempt, Message
 from dispatch.models.mx_verdict import MxVerdict
+from dispatch.models.notice import Feedback, Notice
 
-__all__ = ["Attempt", "CapWarning", "DailyUsage", "DeliveryWorker", "Lane", "Message", "MxVerdict"]
+__all__ = [
+    "Attempt",
+    "CapWarning",
+    "DailyUsage",
+    "DeliveryWorker",
+    "Feedback",
+    "HealthDue",
+    "Hit",
+    "Lane",
+    "Mailbox",
+    "MailboxFolder",
+    "Message",
+    "MxVerdict",
+    "Notice",
+]

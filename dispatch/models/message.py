@@ -42,6 +42,14 @@ class Message(AccountOwned):
     settled_at = models.DateTimeField(null=True)
     reply_code = models.PositiveSmallIntegerField(null=True)
     reply_text = models.CharField(max_length=1_000, blank=True)
+    bounced_at = models.DateTimeField(null=True, help_text="When it was first reported as returned after acceptance.")
+    bounce_kind = models.CharField(
+        max_length=4,
+        blank=True,
+        choices=[("hard", "hard"), ("soft", "soft")],
+        help_text="Hard: the address is no good.",
+    )
+    complained_at = models.DateTimeField(null=True, help_text="When its recipient reported it as unwanted.")
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)
 
     class Meta(AccountOwned.Meta):
@@ -93,6 +101,12 @@ class Message(AccountOwned):
             models.Index(fields=["account", "-created_at", "id"], condition=Q(state="unknown"), name="message_unknown"),
             models.Index(fields=["account", "recipient_digest"], name="message_by_recipient"),
             models.Index(fields=["credential", "wire_at"], name="message_by_credential"),
+            # What a reply or a bounce refers to, where the provider replaced our Message-ID.
+            models.Index(
+                fields=["delivered_message_id"],
+                condition=~Q(delivered_message_id=""),
+                name="message_by_delivered_id",
+            ),
         )
 
     def __str__(self) -> str:

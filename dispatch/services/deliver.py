@@ -20,9 +20,9 @@ from functools import partial
 from django.conf import settings
 
 from ampout.lib import clock, dice
+from ampout.lib.database_thread import Batcher, DatabaseThread
 from dispatch.services import capacity, claim, hand_back, leases, outbox, reconcile, settle, wire
 from dispatch.services.claim import Claim
-from dispatch.services.database_thread import Batcher, DatabaseThread
 from dispatch.services.failpoints import crash
 from dispatch.services.lane_runner import LaneRunner
 from dispatch.services.outbox import Prepared

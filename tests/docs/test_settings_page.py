@@ -56,7 +56,8 @@ def default_of(call: ast.Call) -> str:
     assert isinstance(call.func, ast.Attribute)
     default = constant(call.args[1]) if len(call.args) > 1 else None
     if call.func.attr == "flag":
-        return "0"
+        given = [constant(keyword.value) for keyword in call.keywords if keyword.arg == "default"]
+        return "1" if given == [True] else "0"
     if call.func.attr in {"words", "networks"}:
         return str(default or "")
     return REQUIRED if default is None else str(default)

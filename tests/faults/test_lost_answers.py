@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from ampout.lib.database_thread import DatabaseThread
 from dispatch.models import Attempt, Message
-from dispatch.services.database_thread import DatabaseThread
 from tests.dispatch.conftest import Engine
 
 SEEDS = range(2)

@@ -1,6 +1,6 @@
-"""How a worker tells its long-lived deliver loop to stop: a pipe, made before the processes fork.
+"""How a worker tells its long-lived loops to stop: a pipe, made before the processes fork.
 
-Celery's warm shutdown waits for running tasks, and a deliver loop never ends by itself.
+Celery's warm shutdown waits for running tasks, and a loop never ends by itself.
 """
 
 import os

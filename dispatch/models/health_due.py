@@ -1,0 +1,24 @@
+"""Credentials whose health has to be judged anew."""
+
+from django.db import models
+
+from ampout.lib import clock
+
+
+class HealthDue(models.Model):
+    """Written in the transaction of a bounce, a complaint or a refused login; taken away by the judgement.
+
+    A process that dies between the two leaves it for the next one.
+    """
+
+    credential = models.OneToOneField(
+        "credentials.SmtpCredential", primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    since = models.DateTimeField(default=clock.utc_now)
+
+    class Meta:
+        ordering = ("since",)
+        verbose_name_plural = "health due"
+
+    def __str__(self) -> str:
+        return f"{self.credential_id} since {self.since:%H:%M:%S}"

@@ -1,0 +1,1 @@
+"""Judging what came back: pure rules over one parsed mail."""
