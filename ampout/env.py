@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from decimal import Decimal, InvalidOperation
 
 import environ
 from cryptography.fernet import Fernet
@@ -41,6 +42,18 @@ def number(name: str, default: int, *, minimum: int = 0) -> int:
         raise ImproperlyConfigured(f"{name} is {value!r}. Use a whole number.") from None
     if result < minimum:
         raise ImproperlyConfigured(f"{name} is {result}. Use a whole number of at least {minimum}.")
+    return result
+
+
+def percent(name: str, default: str) -> Decimal:
+    """A number above 0 and up to 100."""
+    value = os.environ.get(name, "").strip() or default
+    try:
+        result = Decimal(value)
+    except InvalidOperation:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Use a number of percent such as {default}.") from None
+    if not 0 < result <= 100:
+        raise ImproperlyConfigured(f"{name} is {value}. Use more than 0 and at most 100 percent.")
     return result
 
 

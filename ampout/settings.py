@@ -133,6 +133,7 @@ UNFOLD = {
 ALLOW_PRIVATE_NETWORKS = env.networks("ALLOW_PRIVATE_NETWORKS")
 SMTP_INSECURE_HOSTS = env.words("SMTP_INSECURE_HOSTS")
 SMTP_CA_FILE = env.text("SMTP_CA_FILE", "")
+HTTP_CA_FILE = env.text("HTTP_CA_FILE", "")
 EHLO_NAME = env.text("EHLO_NAME", "localhost")
 DNS_SERVERS = env.words("DNS_SERVERS")
 
@@ -159,6 +160,8 @@ POLL_CONVERSATIONS = env.number("POLL_CONVERSATIONS", 100, minimum=1)
 MATCH_SENDER_DAYS = env.number("MATCH_SENDER_DAYS", 90, minimum=1)
 REPLY_STOPS_OTHER_CAMPAIGNS = env.flag("REPLY_STOPS_OTHER_CAMPAIGNS", default=True)
 WAIT_FOR_RETURN = env.flag("WAIT_FOR_RETURN", default=True)
+COMPLAINT_RATE_THRESHOLD = env.percent("COMPLAINT_RATE_THRESHOLD", "0.3")
+LOGIN_REFUSALS_LIMIT = env.number("LOGIN_REFUSALS_LIMIT", 10, minimum=1)
 RETENTION_DAYS = env.number("RETENTION_DAYS", 90, minimum=1)
 # A failpoint kills the process at a named place of a send; only tests may set one.
 CRASH_AT = env.text("AMPOUT_CRASH_AT", "") if TESTING else ""
