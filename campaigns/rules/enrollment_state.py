@@ -46,7 +46,7 @@ class StopReason(StrEnum):
     GAVE_UP = "gave_up"
     """Only temporary answers until the last retry was used up."""
     REFUSED = "refused"
-    """Refused for its content, size or the server's policy; the address itself is not suppressed."""
+    """Refused or returned for its content, its size, a policy or a full mailbox; the address is not suppressed."""
     QUARANTINED = "quarantined"
     """A message of it cannot be composed: set aside for an operator."""
     OWNER_DELETED = "owner_deleted"

@@ -1,6 +1,10 @@
-"""`unknown` moves on evidence only: the attempt's own late final reply, or a named operator's choice (law 3)."""
+"""`unknown` moves on evidence only (law 3): the attempt's own late final reply, what only the sent message can have
+brought about (an answer, a bounce, a copy in Sent, an open), or a named operator's choice.
+"""
 
 import uuid
+from collections.abc import Collection
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -70,6 +74,36 @@ def _is_latest(message: Message) -> bool:
 
 
 @transaction.atomic
+def resolve_by_evidence(message_ids: Collection[uuid.UUID], source: str, *, now: datetime) -> int:
+    """Count as accepted those of these messages that are unknown, as something proves that they left.
+
+    `source` is a word for what proves it (`reply`, `bounce`, `sent_folder`, `open`, …); it is recorded. Call it before
+    any other lock on messages. Returns how many moved.
+    """
+    unknown = Message.everywhere.filter(pk__in=list(message_ids), state=MessageState.UNKNOWN.value)
+    found = list(unknown.values_list("pk", "enrollment_id"))
+    if not found:
+        return 0
+    stops.lock_enrollments([enrollment_id for _, enrollment_id in found if enrollment_id is not None])
+    # Locked, and looked at again: an operator may have chosen meanwhile.
+    messages = list(
+        Message.everywhere.select_for_update(of=("self",))
+        .select_related("enrollment__contact")
+        .filter(pk__in=[pk for pk, _ in found], state=MessageState.UNKNOWN.value)
+        .order_by("pk")
+    )
+    reason = f"evidence_{source}"[:48]
+    for message in messages:
+        message.state, message.reason, message.settled_at = MessageState.ACCEPTED.value, reason, now
+        Message.everywhere.filter(pk=message.pk).update(state=message.state, reason=reason, settled_at=now)
+        _record(message, reason, f"proved by {source}", now)
+        # One at a time: two messages of one enrollment would each carry a copy of it.
+        if message.enrollment is not None and _is_latest(message):
+            advance.advance([message])
+    return len(messages)
+
+
+@transaction.atomic
 def resolve_unknown(message_id: uuid.UUID, choice: Resolution, *, actor: str) -> Message:
     """Carry out a named operator's choice about an unknown message, and record who chose.
 
@@ -126,14 +160,18 @@ def _take_up(campaign: Campaign | None) -> None:
 
 
 def _record_choice(message: Message, choice: Resolution, actor: str) -> None:
+    _record(message, f"operator_{choice.value}", f"chosen by {actor}", clock.utc_now())
+
+
+def _record(message: Message, reason: str, text: str, now: datetime) -> None:
     Attempt.everywhere.create(
         account_id=message.account_id,
         message=message,
         credential_id=message.credential_id,
         fence=message.fence,
-        ended_at=clock.utc_now(),
+        ended_at=now,
         state=message.state,
-        reason=f"operator_{choice.value}",
-        reply_text=f"chosen by {actor}",
+        reason=reason,
+        reply_text=text,
         is_evidence=True,
     )

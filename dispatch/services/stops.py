@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ampout.accounts.models import Account
 from ampout.events.kinds import EventKind
@@ -31,6 +32,7 @@ STOP_OF_SUPPRESSION: dict[SuppressionReason, StopReason] = {
 }
 
 _EVENT_OF_STATUS: dict[EnrollmentStatus, EventKind] = {
+    EnrollmentStatus.REPLIED: EventKind.ENROLLMENT_REPLIED,
     EnrollmentStatus.BOUNCED: EventKind.ENROLLMENT_BOUNCED,
     EnrollmentStatus.UNSUBSCRIBED: EventKind.ENROLLMENT_UNSUBSCRIBED,
 }
@@ -42,6 +44,7 @@ _STOPPED_FIELDS = [
     "stop_reason",
     "next_due_at",
     "wait_reason",
+    "replied_at",
     "bounced_at",
     "bounce_reason",
     "unsubscribed_at",
@@ -86,14 +89,27 @@ def suppress_digest(
 ) -> Suppression:
     """Suppress whoever has this digest and stop their enrollments; a stronger suppression is never weakened."""
     now = now or clock.utc_now()
-    suppression = note_suppression(account_id, digest, reason, now=now, kind=kind)
-    same = {"domain_digest": digest} if kind == "domain" else {"address_digest": digest}
-    contacts = Contact.objects.of(account_id).filter(**same)
-    if reason is SuppressionReason.UNSUBSCRIBED:
-        contacts.filter(unsubscribed_at__isnull=True).update(unsubscribed_at=now)
-    enrollments = Enrollment.objects.of(account_id).filter(contact__in=contacts)
+    suppression = mark_address(account_id, digest, reason, now=now, kind=kind)
+    enrollments = Enrollment.objects.of(account_id).filter(contact__in=_contacts_with(account_id, digest, kind))
     stop_enrollments(enrollments.values_list("pk", flat=True), STOP_OF_SUPPRESSION[reason], now=now)
     return suppression
+
+
+def mark_address(
+    account_id: uuid.UUID, digest: bytes, reason: SuppressionReason, *, now: datetime, kind: str = "address"
+) -> Suppression:
+    """What comes before any lock on enrollments: the suppression's row, and the mark on the contacts at the address."""
+    suppression = note_suppression(account_id, digest, reason, now=now, kind=kind)
+    if reason is SuppressionReason.UNSUBSCRIBED:
+        contacts = _contacts_with(account_id, digest, kind)
+        contacts.filter(unsubscribed_at__isnull=True).update(unsubscribed_at=now)
+    return suppression
+
+
+def _contacts_with(account_id: uuid.UUID, digest: bytes, kind: str) -> "QuerySet[Contact]":
+    same = {"domain_digest": digest} if kind == "domain" else {"address_digest": digest}
+    contacts: QuerySet[Contact] = Contact.objects.of(account_id).filter(**same)
+    return contacts
 
 
 def note_suppression(
@@ -122,12 +138,24 @@ def lock_enrollments(ids: Collection[uuid.UUID]) -> list[Enrollment]:
     )
 
 
-def stop_enrollments(ids: Collection[uuid.UUID], reason: StopReason, *, now: datetime, bounce_reason: str = "") -> None:
-    """Stop these enrollments, raise their status, cancel what has not started, and tell of each change once."""
+def stop_enrollments(
+    ids: Collection[uuid.UUID],
+    reason: StopReason,
+    *,
+    now: datetime,
+    bounce_reason: str = "",
+    replied_at: datetime | None = None,
+) -> None:
+    """Stop these enrollments, raise their status, cancel what has not started, and tell of each change once.
+
+    `replied_at` is when a reply came in, where that is another time than `now`.
+    """
     enrollments = lock_enrollments(ids)
     before = {enrollment.pk: enrollment.status for enrollment in enrollments}
     for enrollment in enrollments:
         _stop(enrollment, reason, now, bounce_reason)
+        if STATUS_OF_STOP[reason] is EnrollmentStatus.REPLIED and enrollment.replied_at is None:
+            enrollment.replied_at = replied_at or now
     Enrollment.everywhere.bulk_update(enrollments, _STOPPED_FIELDS, batch_size=500)
     cancel_unstarted([enrollment.pk for enrollment in enrollments], reason.value, now=now)
     risen = [enrollment for enrollment in enrollments if enrollment.status != before[enrollment.pk]]

@@ -1,0 +1,217 @@
+"""From a stored notice to what it says about our messages: read, classify, match. Nothing is changed here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from credentials.models import SmtpCredential
+from dispatch.models import Message, Notice
+from dispatch.rules.classify.verdict import Classification, FailedRecipient, MailKind
+from dispatch.rules.consequences import KIND_OF_EVENT, Effect, decide_effect
+from dispatch.rules.mail.reader import Mail, read_mail
+from dispatch.rules.matching import (
+    Candidate,
+    MatchedBy,
+    RecipientMatch,
+    match_answer,
+    match_recipients,
+    senders,
+)
+from dispatch.rules.provider_event import ProviderEvent, ProviderEventKind
+from dispatch.services import matching
+from dispatch.services.consequences import Finding
+
+IMAP = "imap"
+"""The source of notices that are mails."""
+
+_ABOUT_RECIPIENTS = frozenset({MailKind.BOUNCE, MailKind.DELAY, MailKind.FEEDBACK})
+_IS_GOOD_NEWS = ProviderEventKind.DELIVERED
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The findings of one notice, and the verdict that is kept with it: never an address or words of the mail."""
+
+    findings: list[Finding] = field(default_factory=list)
+    verdict: dict[str, Any] = field(default_factory=dict)
+
+
+def judge(notice: Notice, *, now: datetime) -> Judged:
+    """What this notice says. Raises ValueError with a sentence for a provider's call that cannot be read."""
+    at = min(notice.received_at, now)
+    if notice.source == IMAP:
+        raw = bytes(notice.body) or notice.headers.encode()
+        return _judge_mail(notice, read_mail(raw), at)
+    return _judge_call(notice, at)
+
+
+# -- Mails
+
+
+def _judge_mail(notice: Notice, mail: Mail, at: datetime) -> Judged:
+    from dispatch.knowledge import load_knowledge  # noqa: PLC0415
+    from dispatch.rules.classify.classifier import classify  # noqa: PLC0415
+
+    known = matching.find_known(notice.account_id, matching.clues_of(mail))
+    found = classify(
+        mail,
+        load_knowledge(),
+        received_on=at.date(),
+        refers_to_us=any(candidate.matched_by is not MatchedBy.TOKEN for candidate in known),
+    )
+    if found.original_message_ids:
+        known = matching.find_known(notice.account_id, matching.clues_of(mail, found.original_message_ids))
+    if found.kind in _ABOUT_RECIPIENTS:
+        findings = _about_recipients(notice, mail, found, known, at)
+    elif found.kind is MailKind.MACHINE:
+        findings = [_finding(mail, found, candidate, Effect.NOTHING, at) for candidate in known[:1]]
+    else:
+        findings = _answers(notice, mail, found, known, at)
+    return Judged(findings, _verdict(found, findings, known))
+
+
+def _verdict(found: Classification, findings: Sequence[Finding], known: Sequence[Candidate]) -> dict[str, Any]:
+    verdict: dict[str, Any] = {"kind": found.kind.value, "evidence": list(found.evidence)[:20]}
+    if findings:
+        return verdict | _effects(findings)
+    return verdict | {"unmatched": "not the recipient of that message" if known else "nothing of ours"}
+
+
+def _effects(findings: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "matched_by": findings[0].matched_by.value,
+        "effects": sorted({finding.effect.value for finding in findings}),
+        "messages": [str(finding.message_id) for finding in findings][:100],
+    }
+
+
+def _answers(
+    notice: Notice, mail: Mail, found: Classification, known: Sequence[Candidate], at: datetime
+) -> list[Finding]:
+    candidate = match_answer(known, None if known else _latest_to_sender(notice, mail, at))
+    if candidate is None or _is_our_own(notice, mail, candidate):
+        return []
+    effect = decide_effect(found.kind, hard=False, exact=True, matched_by=candidate.matched_by)
+    return [_finding(mail, found, candidate, effect, at)]
+
+
+def _latest_to_sender(notice: Notice, mail: Mail, at: datetime) -> Candidate | None:
+    digests = matching.sender_digests(mail)
+    latest = matching.find_latest_to(notice.credential_id, notice.account_id, digests, at=at, by=MatchedBy.SENDER)
+    return next(iter(latest.values()), None)
+
+
+def _is_our_own(notice: Notice, mail: Mail, candidate: Candidate) -> bool:
+    """Whether the mailbox's owner wrote it: an answer in the thread with a copy to oneself is nobody's reply."""
+    wrote = matching.sender_digests(mail)
+    if candidate.recipient in wrote:
+        return False
+    sent_by = Message.objects.of(notice.account_id).filter(pk=candidate.message_id).values("credential")
+    ours = SmtpCredential.objects.of(notice.account_id).filter(pk__in=[notice.credential_id]) | (
+        SmtpCredential.objects.of(notice.account_id).filter(pk__in=sent_by)
+    )
+    return any(matching.digest_of(address) in wrote for address in ours.values_list("from_email", flat=True))
+
+
+def _about_recipients(
+    notice: Notice, mail: Mail, found: Classification, known: Sequence[Candidate], at: datetime
+) -> list[Finding]:
+    named = [recipient for recipient in found.recipients if recipient.address]
+    digests = [matching.digest_of(recipient.address) or b"" for recipient in named]
+    mailed = matching.find_latest_to(
+        notice.credential_id, notice.account_id, {*digests} - {b""}, at=at, by=MatchedBy.RECIPIENT
+    )
+    unnamed = found.recipients[0] if found.recipients and not named else FailedRecipient("")
+    findings = []
+    for match in match_recipients(digests, known, mailed):
+        recipient = unnamed if match.index is None else named[match.index]
+        findings.append(_about_one(mail, found, recipient, match, at, names_others=not known))
+    return findings
+
+
+def _about_one(
+    mail: Mail,
+    found: Classification,
+    recipient: FailedRecipient,
+    match: RecipientMatch,
+    at: datetime,
+    *,
+    names_others: bool,
+) -> Finding:
+    effect = decide_effect(
+        found.kind,
+        hard=recipient.hard,
+        exact=match.exact,
+        matched_by=match.candidate.matched_by,
+        names_others=names_others and bool(found.original_message_ids),
+    )
+    return Finding(
+        message_id=match.candidate.message_id,
+        matched_by=match.candidate.matched_by,
+        effect=effect,
+        kind=found.kind,
+        occurred_at=at,
+        status=recipient.status,
+        hard=effect is Effect.HARD_BOUNCE if found.kind is MailKind.BOUNCE else None,
+        text=recipient.diagnostic,
+        sender=next(iter(senders(mail)), ""),
+        subject=mail.header("Subject"),
+        evidence=found.evidence,
+    )
+
+
+def _finding(mail: Mail, found: Classification, candidate: Candidate, effect: Effect, at: datetime) -> Finding:
+    return Finding(
+        message_id=candidate.message_id,
+        matched_by=candidate.matched_by,
+        effect=effect,
+        kind=found.kind,
+        occurred_at=at,
+        text=found.reply_text or "",
+        sender=next(iter(senders(mail)), ""),
+        subject=mail.header("Subject"),
+        language=found.language or "",
+        return_date=found.return_date,
+        evidence=found.evidence,
+    )
+
+
+# -- Providers' calls
+
+
+def _judge_call(notice: Notice, at: datetime) -> Judged:
+    from dispatch.gateways.provider_events import read_events  # noqa: PLC0415
+
+    events = read_events(notice.source, bytes(notice.body))
+    found = [finding for event in events if (finding := _of_event(notice, event, at)) is not None]
+    verdict: dict[str, Any] = {"kinds": sorted({event.kind.value for event in events})}
+    return Judged(found, verdict | (_effects(found) if found else {"unmatched": "nothing of ours"}))
+
+
+def _of_event(notice: Notice, event: ProviderEvent, at: datetime) -> Finding | None:
+    """What an event says: its message by an id that the provider names, to the very recipient that it names."""
+    kind = KIND_OF_EVENT[event.kind]
+    if kind is None and event.kind is not _IS_GOOD_NEWS:
+        return None
+    host = notice.credential.smtp_host
+    forms = [form for one in event.message_ids for form in matching.forms_of_provider_id(one, host) if form]
+    digest = matching.digest_of(event.recipient)
+    candidates = [
+        candidate
+        for candidate in matching.find_by_ids(notice.account_id, forms).values()
+        if candidate.recipient == digest
+    ]
+    if not candidates:
+        return None
+    hard = event.kind is ProviderEventKind.HARD_BOUNCE
+    return Finding(
+        message_id=candidates[0].message_id,
+        matched_by=candidates[0].matched_by,
+        effect=decide_effect(kind, hard=hard, exact=True, matched_by=candidates[0].matched_by),
+        kind=kind,
+        occurred_at=min(event.occurred_at or at, at),
+        status=event.status,
+        hard=hard if kind is MailKind.BOUNCE else None,
+        text=event.text,
+    )

@@ -1,0 +1,182 @@
+"""What comes back is stored raw and once, answered at once, and judged later, each in a transaction of its own.
+
+1. A batch of what is due is claimed: each counts one try and is put off, so that one that kills its process comes
+   again later and holds up no other.
+2. Each is locked, judged, and its consequences drawn, in one transaction. Whoever holds its lock is left to it.
+3. One that cannot be judged keeps the error and its time for another try.
+4. The health of the credentials that were bounced at is judged.
+"""
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F
+
+from ampout.lib import clock, sql
+from credentials.models import ProviderHook
+from dispatch.models import Notice
+from dispatch.rules.mail.reader import read_mail
+from dispatch.services import consequences, health, judgement
+from dispatch.services.consequences import TooEarly
+from dispatch.services.failpoints import crash
+from dispatch.services.judgement import IMAP
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 25
+"""Notices claimed by one statement."""
+
+LONGEST_MAIL = 1_200_000
+"""Bytes that are kept of a mail: header block and body as far as they are read (promises 3.2)."""
+
+LONGEST_HEADERS = 65_536
+LONGEST_ERROR = 500
+A_MOMENT = timedelta(seconds=20)
+
+_STORE = """
+INSERT INTO dispatch_notice (id, account_id, credential_id, source, dedupe, headers, body, received_at, next_try_at,
+                             failures, error, verdict)
+VALUES (%(id)s, %(account)s, %(credential)s, %(source)s, %(dedupe)s, %(headers)s, %(body)s, %(received_at)s, %(now)s,
+        0, '', '{}')
+ON CONFLICT (credential_id, dedupe) DO NOTHING
+"""
+# Tried again after 1, 2, 4, … minutes, at most a day.
+_CLAIM = """
+UPDATE dispatch_notice notice
+SET failures = LEAST(notice.failures + 1, 1000),
+    next_try_at = %(now)s + LEAST(interval '1 day', interval '1 minute' * power(2, LEAST(notice.failures, 11)))
+WHERE id IN (
+    SELECT id FROM dispatch_notice WHERE processed_at IS NULL AND next_try_at <= %(now)s
+    ORDER BY next_try_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+RETURNING notice.received_at, notice.id
+"""
+
+
+def store_mail(credential_id: uuid.UUID, account_id: uuid.UUID, raw: bytes, *, received_at: datetime) -> bool:
+    """Keep a mail of a credential's mailbox, inside the caller's transaction. False when it was there already."""
+    head, body = split_head(raw)
+    headers = read_mail(head + b"\r\n\r\n")
+    parts = [headers.header(name).encode("utf-8", "replace") for name in ("Message-ID", "Date", "From")]
+    dedupe = hashlib.sha256(b"\0".join([*parts, body.replace(b"\r\n", b"\n").strip()])).digest()
+    return _store(
+        credential_id, account_id, IMAP, dedupe, body=raw[:LONGEST_MAIL], headers=_as_text(head), at=received_at
+    )
+
+
+def store_call(hook: ProviderHook, body: bytes, dedupe: bytes, *, received_at: datetime) -> bool:
+    """Keep a provider's call, inside the caller's transaction. False when `dedupe` was there already."""
+    return _store(hook.credential_id, hook.account_id, hook.provider, dedupe, body=body, headers="", at=received_at)
+
+
+def split_head(raw: bytes) -> tuple[bytes, bytes]:
+    """The header block of a mail, and what follows the first empty line."""
+    ends = [(raw.find(end), len(end)) for end in (b"\r\n\r\n", b"\n\n")]
+    found = [(place, length) for place, length in ends if place >= 0]
+    if not found:
+        return raw, b""
+    place, length = min(found)
+    return raw[:place], raw[place + length :]
+
+
+def _as_text(head: bytes) -> str:
+    return head[:LONGEST_HEADERS].decode("utf-8", "replace").replace("\x00", "")
+
+
+def _store(
+    credential_id: uuid.UUID,
+    account_id: uuid.UUID,
+    source: str,
+    dedupe: bytes,
+    *,
+    body: bytes,
+    headers: str,
+    at: datetime,
+) -> bool:
+    now = clock.utc_now()
+    facts = {
+        "id": uuid.uuid4(),
+        "account": account_id,
+        "credential": credential_id,
+        "source": source,
+        "dedupe": dedupe,
+        "headers": headers,
+        "body": body,
+        "received_at": min(at, now),
+        "now": now,
+    }
+    return bool(sql.execute(_STORE, facts))
+
+
+def process_due(limit: int = 200, *, now: datetime | None = None) -> int:
+    """Judge up to `limit` notices that are due; returns how many were judged to their end."""
+    judged = taken = 0
+    while taken < limit:
+        moment = now or clock.utc_now()
+        batch = sorted(sql.fetch(_CLAIM, {"now": moment, "limit": min(AT_ONCE, limit - taken)}))
+        crash("after_notice_claim")
+        judged += sum(_try(notice_id, moment) for _, notice_id in batch)
+        taken += len(batch)
+        if len(batch) < AT_ONCE:
+            break
+    return judged
+
+
+def _try(notice_id: uuid.UUID, now: datetime) -> bool:
+    try:
+        return judge(notice_id, now=now)
+    except TooEarly:
+        Notice.everywhere.filter(pk=notice_id).update(next_try_at=now + A_MOMENT, failures=F("failures") - 1)
+    except (OperationalError, InterfaceError):
+        # The database's own trouble says nothing about the notice.
+        logger.warning("Notice %s: the database did not let it be judged; it is tried again.", notice_id)
+    except Exception as error:
+        logger.exception("Notice %s could not be judged; it is tried again.", notice_id)
+        words = f"{type(error).__name__}: {error}".replace("\x00", "")[:LONGEST_ERROR]
+        Notice.everywhere.filter(pk=notice_id).update(error=words)
+    return False
+
+
+def judge(notice_id: uuid.UUID, *, now: datetime, again: bool = False) -> bool:
+    """Judge one notice and draw the consequences; False where it is in other hands, or was judged before.
+
+    `again` judges it anew: every effect is safe to repeat.
+    """
+    with transaction.atomic():
+        to_judge = _judge_locked(notice_id, now, again=again)
+        crash("before_notice_commit")
+    crash("after_notice_commit")
+    if to_judge:
+        health.judge_due(to_judge, now=now)
+    return to_judge is not None
+
+
+def _judge_locked(notice_id: uuid.UUID, now: datetime, *, again: bool) -> set[uuid.UUID] | None:
+    wanted = Notice.everywhere.select_for_update(skip_locked=True, of=("self",)).select_related("credential")
+    notice = wanted.filter(pk=notice_id).first()
+    if notice is None or (notice.processed_at is not None and not again):
+        return None
+    judged = judgement.judge(notice, now=now)
+    to_judge = consequences.draw(notice, judged.findings, now=now)
+    notice.processed_at, notice.verdict, notice.error, notice.failures = now, judged.verdict, "", 0
+    if notice.source == IMAP and not judged.findings:
+        # Somebody's private mail: nothing of it concerns us.
+        notice.body = b""
+    notice.save(update_fields=["processed_at", "verdict", "error", "failures", "body"])
+    return to_judge
+
+
+def judged_before(*, source: str = "", since: datetime | None = None, unmatched: bool = False) -> Iterator[uuid.UUID]:
+    """The notices that can be judged again, as something is left of them, oldest first."""
+    found = Notice.everywhere.exclude(body=b"", headers="")
+    if source:
+        found = found.filter(source=source)
+    if since is not None:
+        found = found.filter(received_at__gte=since)
+    if unmatched:
+        found = found.filter(feedback=None)
+    yield from found.order_by("received_at", "pk").values_list("pk", flat=True).iterator(chunk_size=1_000)
