@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Count, F, Q
@@ -19,7 +19,7 @@ _S = MessageState
 ANSWERED = (_S.ACCEPTED, _S.UNKNOWN, _S.REFUSED)
 """What a bounce rate is a share of: messages that a server answered, or may have taken."""
 
-_BOUNCED = Q(state=_S.REFUSED.value, reason=VerdictReason.ADDRESS_REFUSED.value)
+_BOUNCED = Q(state=_S.REFUSED.value, reason=VerdictReason.ADDRESS_REFUSED.value) | Q(bounce_kind="hard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,12 @@ class CredentialFigures:
     reserved_today: int = 0
 
 
-def campaign_sends(campaign_id: uuid.UUID) -> Sends:
-    """The sends of one campaign. One query."""
-    found = Message.everywhere.filter(campaign=campaign_id, stream="campaign").aggregate(**_counts("", Q()))
+def campaign_sends(campaign_id: uuid.UUID, *, since: datetime | None = None) -> Sends:
+    """The sends of one campaign, or those of them that left from a moment on. One query."""
+    sent = Message.everywhere.filter(campaign=campaign_id, stream="campaign")
+    if since is not None:
+        sent = sent.filter(Q(wire_at__gte=since) | Q(wire_at__isnull=True, settled_at__gte=since))
+    found = sent.aggregate(**_counts("", Q()))
     return Sends(**found)
 
 

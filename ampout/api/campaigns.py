@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ampout.api import queries
-from ampout.api.fields import Boolean, Field, Id, Integer, Invalid, ListOf, Nested, Number, Text
+from ampout.api.fields import Boolean, Choice, Field, Id, Integer, Invalid, ListOf, Nested, Number, Text
 from ampout.api.resources import Resource
 from ampout.api.sequence_steps import STEP, show_step
 from ampout.api.smtp_credentials import NESTED_CREDENTIAL, apply_limits, attached_credentials, show_credential
@@ -36,6 +36,7 @@ from dispatch.figures import CredentialFigures, campaign_sends, credential_figur
 from dispatch.rules.timing import day_of
 from dispatch.services.conservation import conservation_of
 from dispatch.services.deletion import delete_campaign
+from dispatch.services.health import weigh_campaign
 from dispatch.services.lifecycle import pause_campaign, release, resume_campaign
 from dispatch.services.steps import MOST_STEPS
 from dispatch.services.test_send import send_test
@@ -82,7 +83,7 @@ CAMPAIGN: dict[str, Field] = {
     "verify_email_mx": Boolean(),
     "routing": OnlyFor(word="rotate", others=("auto", "dedicated", "shared", "custom")),
     "bounce_rate_min_sends": Integer(minimum=1, maximum=1_000_000),
-    "health_rule": OnlyFor(word="fixed", others=("evidence",)),
+    "health_rule": Choice(words=("fixed", "evidence")),
     "track_opens": Boolean(),
     "track_clicks": Boolean(),
     "sender_may_change": Boolean(),
@@ -125,7 +126,7 @@ def show_campaign(campaign: Campaign) -> dict[str, Any]:
         "verify_email_mx": campaign.verify_email_mx,
         "routing": "rotate",
         "bounce_rate_min_sends": campaign.bounce_rate_min_sends,
-        "health_rule": "fixed",
+        "health_rule": campaign.health_rule,
         "track_opens": campaign.track_opens,
         "track_clicks": campaign.track_clicks,
         "sender_may_change": campaign.sender_may_change,
@@ -159,7 +160,19 @@ def show_campaign_in_full(campaign: Campaign) -> dict[str, Any]:
         "credentials": [_show_figures(credential, figures[credential.pk]) for credential in credentials],
         "skipped": skip_counts(campaign, groups),
         "funnel": asdict(reached),
+        "health": _show_health(campaign),
         "conservation": conservation_of([campaign.pk], now=now)[campaign.pk].as_dict(),
+    }
+
+
+def _show_health(campaign: Campaign) -> dict[str, Any]:
+    """What the evidence says of the campaign's true bounce rate; it pauses the campaign where its rule is `evidence`."""
+    evidence = weigh_campaign(campaign)
+    return {
+        "verdict": evidence.verdict,
+        "probability_above_threshold": round(evidence.probability, 4),
+        "sends": evidence.sends,
+        "bounces": evidence.bounces,
     }
 
 
@@ -195,7 +208,7 @@ def _show_figures(credential: SmtpCredential, figures: CredentialFigures) -> dic
 
 
 def _campaign_values(values: dict[str, Any]) -> CampaignValues:
-    """The values that are kept; `routing` and `health_rule` have one word each as yet."""
+    """The values that are kept; `routing` has one word as yet."""
     return cast("CampaignValues", {name: values[name] for name in values if name in CampaignValues.__annotations__})
 
 

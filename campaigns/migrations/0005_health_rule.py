@@ -15,4 +15,9 @@ class Migration(migrations.Migration):
             name='health_rule',
             field=models.CharField(choices=[('fixed', 'fixed'), ('evidence', 'evidence')], default='fixed', max_length=16),
         ),
+        migrations.AddField(
+            model_name='campaign',
+            name='health_since',
+            field=models.DateTimeField(blank=True, help_text='Start of the period that the evidence rule judges; empty: from the beginning.', null=True),
+        ),
     ]

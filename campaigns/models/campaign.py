@@ -48,6 +48,9 @@ class Campaign(AccountOwned):
     health_rule = models.CharField(
         max_length=16, default="fixed", choices=[("fixed", "fixed"), ("evidence", "evidence")]
     )
+    health_since = models.DateTimeField(
+        null=True, blank=True, help_text="Start of the period that the evidence rule judges; empty: from the beginning."
+    )
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)
     updated_at = models.DateTimeField(default=clock.utc_now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)

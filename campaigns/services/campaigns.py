@@ -45,6 +45,7 @@ class CampaignValues(TypedDict, total=False):
     sender_may_change: bool
     bounce_rate_threshold: Decimal
     bounce_rate_min_sends: int
+    health_rule: str
 
 
 @dataclass(frozen=True, slots=True)

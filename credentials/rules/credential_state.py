@@ -22,6 +22,10 @@ class DisabledReason(StrEnum):
 
     BOUNCE_RATE = "bounce_rate"
     """Its bounce rate since it was enabled is above the threshold of a campaign."""
+    COMPLAINT_RATE = "complaint_rate"
+    """Too many recipients reported its messages as unwanted."""
+    LOGIN_REFUSED = "login_refused"
+    """Its login was refused again and again."""
     OPERATOR = "operator"
     """A named operator, in the admin."""
 

@@ -41,6 +41,11 @@ class Lane(models.Model):
     failures = models.PositiveIntegerField(default=0, help_text="Connection failures in a row.")
     back_off_until = models.DateTimeField(null=True)
     worker_id = models.UUIDField(null=True, db_index=True)
+    health_watched = models.BooleanField(
+        db_default=False,
+        default=False,
+        help_text="It had returns while its sends were too few to judge: each further one is.",
+    )
 
     class Meta:
         ordering = ("credential",)

@@ -12,6 +12,9 @@ class Mailbox(models.Model):
     credential = models.OneToOneField(
         "credentials.SmtpCredential", primary_key=True, on_delete=models.CASCADE, related_name="+"
     )
+    login = models.CharField(
+        max_length=600, blank=True, default="", db_index=True, help_text="Server and user that the cursors are about."
+    )
     next_poll_at = models.DateTimeField(default=clock.utc_now, db_index=True)
     worker_id = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)

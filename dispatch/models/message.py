@@ -139,6 +139,8 @@ class Attempt(AccountOwned):
 
     class Meta(AccountOwned.Meta):
         ordering = ("-id",)
+        # How a credential's latest transactions ended.
+        indexes = (models.Index(fields=["credential", "-id"], name="attempt_by_credential"),)
 
     def __str__(self) -> str:
         return f"{self.message_id} #{self.fence} {self.state}"

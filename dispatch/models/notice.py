@@ -33,7 +33,7 @@ class Notice(AccountOwned):
         indexes = (
             models.Index(fields=["next_try_at"], condition=Q(processed_at__isnull=True), name="notice_to_judge"),
             models.Index(fields=["account", "-received_at", "id"], name="notice_by_account"),
-            models.Index(fields=["received_at"], condition=~Q(body=b""), name="notice_to_forget"),
+            models.Index(fields=["received_at"], condition=~Q(body=b"", headers=""), name="notice_to_forget"),
         )
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ class Feedback(AccountOwned):
     credential = models.ForeignKey("credentials.SmtpCredential", on_delete=models.PROTECT, related_name="+")
     enrollment = models.ForeignKey("campaigns.Enrollment", null=True, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in MailKind])
-    matched_by = models.CharField(max_length=16, help_text="token, message_id, or sender.")
+    matched_by = models.CharField(max_length=16, help_text="token, message_id, delivered_id, sender, or recipient.")
     status = models.CharField(max_length=16, blank=True, help_text="Enhanced status code of a bounce or delay.")
     hard = models.BooleanField(null=True, help_text="Of a bounce: whether the address is no good.")
     sender = models.CharField(max_length=320, blank=True, help_text="Who wrote; emptied at erasure.")
@@ -67,6 +67,11 @@ class Feedback(AccountOwned):
         indexes = (
             models.Index(fields=["account", "-occurred_at", "id"], name="feedback_by_account"),
             models.Index(fields=["enrollment"], name="feedback_by_enrollment"),
+            models.Index(
+                fields=["occurred_at"],
+                condition=~Q(text="", subject="", sender=""),
+                name="feedback_to_forget",
+            ),
         )
 
     def __str__(self) -> str:

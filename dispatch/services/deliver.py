@@ -21,7 +21,7 @@ from django.conf import settings
 
 from ampout.lib import clock, dice
 from ampout.lib.database_thread import Batcher, DatabaseThread
-from dispatch.services import capacity, claim, hand_back, leases, outbox, reconcile, settle, wire
+from dispatch.services import capacity, claim, hand_back, health, leases, outbox, reconcile, settle, wire
 from dispatch.services.claim import Claim
 from dispatch.services.failpoints import crash
 from dispatch.services.lane_runner import LaneRunner
@@ -59,12 +59,16 @@ class DeliverLoop:
 
     def _commit_wire(self, asked: Sequence[tuple[uuid.UUID, int]]) -> list[bool]:
         granted = wire.commit_wire(self.worker_id, asked, now=clock.utc_now())
+        refused = [pair for pair in asked if pair[0] not in granted]
+        if refused and health.judge_due():
+            granted |= wire.commit_wire(self.worker_id, refused, now=clock.utc_now())
         crash("wire_commit")
         return [message_id in granted for message_id, _ in asked]
 
     def _settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         crash("before_outcome_commit")
         moved = settle.settle_each(self.worker_id, outcomes)
+        health.judge_due({outcome.credential_id for outcome in outcomes})
         crash("after_commit_before_ack")
         return [outcome.message_id in moved for outcome in outcomes]
 

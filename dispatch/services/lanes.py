@@ -37,6 +37,7 @@ SET last_finished_at = noted.ended_at,
 FROM unnest(%(credentials)s::uuid[], %(ended)s::timestamptz[], %(failed)s::bool[])
      AS noted(credential_id, ended_at, failed)
 WHERE lane.credential_id = noted.credential_id
+RETURNING lane.credential_id, lane.health_watched
 """
 
 _RETURN_SLOTS = """
@@ -79,17 +80,18 @@ def lock_lane(credential_id: uuid.UUID) -> Lane:
     return Lane.objects.select_for_update().get(pk=credential_id)
 
 
-def note_transactions(outcomes: Sequence["Outcome"]) -> None:
+def note_transactions(outcomes: Sequence["Outcome"]) -> set[uuid.UUID]:
     """Record the end of these transactions on their lanes; call it first, as lanes are locked before enrollments.
 
-    Credentials come before their lanes: whoever changes a limit takes them in this order.
+    Credentials come before their lanes: whoever changes a limit takes them in this order. Returns the credentials whose
+    health is judged after each send.
     """
     by_credential: dict[uuid.UUID, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.started_at is not None:
             by_credential.setdefault(outcome.credential_id, []).append(outcome)
     if not by_credential:
-        return
+        return set()
     troubled = [key for key, ended in by_credential.items() if any(_failed(outcome) for outcome in ended)]
     if troubled:
         sql.fetch(_LOCK_CREDENTIALS, {"credentials": troubled})
@@ -100,11 +102,12 @@ def note_transactions(outcomes: Sequence["Outcome"]) -> None:
         "ended": [outcome.ended_at for outcome in last.values()],
         "failed": [_failed(outcome) for outcome in last.values()],
     }
-    sql.execute(_NOTE_ENDS, facts)
+    watched = {credential_id for credential_id, is_watched in sql.fetch(_NOTE_ENDS, facts) if is_watched}
     for credential_id, ended in sorted(by_credential.items()):
         _note_problem(credential_id, ended)
         if _failed(last[credential_id]):
             _back_off(credential_id, last[credential_id].ended_at)
+    return watched
 
 
 def _note_problem(credential_id: uuid.UUID, ended: "list[Outcome]") -> None:

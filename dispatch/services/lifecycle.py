@@ -175,7 +175,9 @@ def resume_campaign(
 
 
 def resume_locked(campaign: Campaign, *, now: datetime) -> None:
-    """Resume a campaign whose row is locked."""
+    """Resume a campaign whose row is locked; one that its health had paused is judged by what it sends from now on."""
+    if campaign.pause_reason == PauseReason.HEALTH:
+        campaign.health_since = now
     campaign.status, campaign.pause_reason = CampaignStatus.ACTIVE.value, ""
     campaign.paused_at, campaign.updated_at = None, now
-    campaign.save(update_fields=["status", "pause_reason", "paused_at", "updated_at"])
+    campaign.save(update_fields=["status", "pause_reason", "paused_at", "health_since", "updated_at"])

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from ampout.lib import clock
 from dispatch.models import Attempt, DeliveryWorker, Lane, Message
 from dispatch.rules.message_state import MessageState
-from dispatch.services import advance, hand_back, stops
+from dispatch.services import advance, hand_back, health, stops
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ def reconcile() -> dict[str, int]:
         Lane.objects.filter(worker_id=worker_id).update(worker_id=None)
     if any(healed.values()):
         logger.warning("Healed the claims of dead deliver loops: %s", healed, extra={"action": "reconcile", **healed})
+    health.judge_due()
     return healed
 
 

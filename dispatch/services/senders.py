@@ -45,7 +45,8 @@ OWN_PROBLEMS = (
 """Why a message was deferred by the fault of its login, not of its recipient."""
 
 
-def _lock_campaigns_of(credential_id: uuid.UUID) -> list[Campaign]:
+def lock_campaigns_of(credential_id: uuid.UUID) -> list[Campaign]:
+    """The campaigns that send through a credential, locked in the order of their ids."""
     return list(
         Campaign.everywhere.select_for_update(no_key=True, of=("self",))
         .filter(attachments__credential_id=credential_id, deleted_at__isnull=True)
@@ -64,31 +65,39 @@ def _lock_credential(credential_id: uuid.UUID, account: Account | None = None) -
 
 
 @transaction.atomic
-def disable_credential(credential_id: uuid.UUID, reason: str, *, now: datetime | None = None) -> bool:
+def disable_credential(
+    credential_id: uuid.UUID,
+    reason: str,
+    *,
+    now: datetime | None = None,
+    bounce_rate: float | None = None,
+    threshold: float | None = None,
+) -> bool:
     """Take a credential out of rotation; campaigns that are left without one pause. False when it was disabled.
 
-    Raises NotFound.
+    `bounce_rate` and `threshold`, in percent, are told where they are the reason. Raises NotFound.
     """
     now = now or clock.utc_now()
-    campaigns = _lock_campaigns_of(credential_id)
+    campaigns = lock_campaigns_of(credential_id)
     credential = _lock_credential(credential_id)
     if credential.disabled_at is not None:
         return False
     credential.disabled_at, credential.disabled_reason, credential.updated_at = now, reason, now
     credential.save(update_fields=["disabled_at", "disabled_reason", "updated_at"])
     take_slots_back(Message.everywhere.filter(credential=credential, stream="campaign"), "credential_disabled")
-    _tell_disabled(credential, campaigns, now)
+    _tell_disabled(credential, campaigns, now, {"bounce_rate": bounce_rate, "threshold": threshold})
     _pause_those_without_credentials(campaigns, credential, now)
     return True
 
 
-def _tell_disabled(credential: SmtpCredential, campaigns: list[Campaign], now: datetime) -> None:
+def _tell_disabled(
+    credential: SmtpCredential, campaigns: list[Campaign], now: datetime, rates: dict[str, float | None]
+) -> None:
     data = {
         "credential_id": str(credential.pk),
         "from_email": credential.from_email,
         "campaign_ids": [str(campaign.pk) for campaign in campaigns],
-        "bounce_rate": None,
-        "threshold": None,
+        **rates,
         "reason": credential.disabled_reason,
     }
     name = f"{EventKind.CREDENTIAL_DISABLED}:{credential.pk}:{now.isoformat()}"
@@ -110,7 +119,7 @@ def reenable_credential(account: Account, credential_id: uuid.UUID, *, now: date
     loss alone had paused. Raises NotFound.
     """
     now = now or clock.utc_now()
-    campaigns = _lock_campaigns_of(credential_id)
+    campaigns = lock_campaigns_of(credential_id)
     credential = _lock_credential(credential_id, account)
     if decide_reenable(status_of(credential.disabled_at, credential.retired_at)).moves:
         credential.disabled_at, credential.disabled_reason = None, ""
@@ -133,7 +142,7 @@ def try_again(credential: SmtpCredential, *, now: datetime | None = None) -> int
     now = now or clock.utc_now()
     SmtpCredential.everywhere.filter(pk=credential.pk).update(last_problem="", last_problem_at=None)
     credential.last_problem, credential.last_problem_at = "", None
-    Lane.objects.filter(pk=credential.pk).update(failures=0, back_off_until=None)
+    Lane.objects.filter(pk=credential.pk).update(failures=0, back_off_until=None, health_watched=False)
     waiting = Message.everywhere.filter(
         credential=credential, state=MessageState.DEFERRED.value, reason__in=OWN_PROBLEMS, due_at__gt=now
     )

@@ -4,6 +4,7 @@
 2. Enrollments of the batch are locked, ids in order, with every other enrollment that a hard bounce stops.
 3. Messages move, each conditional on its worker and fence. What does not move is recorded as evidence.
 4. Enrollments advance or stop; suppressions; one event per fact.
+5. What puts the credential's health in question asks for a judgement, last: nobody waits behind it.
 """
 
 import logging
@@ -14,11 +15,11 @@ from datetime import datetime
 
 from django.db import DataError, IntegrityError, transaction
 
-from ampout.lib import sql
+from ampout.lib import clock, sql
 from dispatch.models import Attempt, Message
 from dispatch.rules.message_state import MessageState
-from dispatch.rules.smtp_reply import Blame
-from dispatch.services import advance, evidence, lanes
+from dispatch.rules.smtp_reply import Blame, VerdictReason
+from dispatch.services import advance, evidence, health, lanes
 
 logger = logging.getLogger(__name__)
 
@@ -78,15 +79,31 @@ def settle(worker_id: uuid.UUID, outcomes: Sequence[Outcome]) -> set[uuid.UUID]:
     The others were taken over meanwhile: their outcome is kept as evidence, and resolves them where they are `unknown`.
     """
     with transaction.atomic():
-        lanes.note_transactions(outcomes)
+        watched = lanes.note_transactions(outcomes)
         advance.lock_enrollments(outcomes)
         moved = _move(worker_id, outcomes)
         _record_attempts(worker_id, outcomes, moved)
         advance.draw_consequences([outcome for outcome in outcomes if outcome.message_id in moved])
+        health.note_due(watched | _troubled(outcomes), now=clock.utc_now())
     for outcome in outcomes:
         if outcome.message_id not in moved and outcome.started_at is not None:
-            evidence.resolve_by_late_outcome(outcome)
+            _resolve(outcome)
     return moved
+
+
+@transaction.atomic
+def _resolve(outcome: Outcome) -> None:
+    if evidence.resolve_by_late_outcome(outcome):
+        health.note_due(_troubled([outcome]), now=clock.utc_now())
+
+
+def _troubled(outcomes: Sequence[Outcome]) -> set[uuid.UUID]:
+    """The credentials whose health these outcomes put in question."""
+    return {
+        outcome.credential_id
+        for outcome in outcomes
+        if outcome.hard_bounce or outcome.reason == VerdictReason.LOGIN_REFUSED
+    }
 
 
 def settle_each(worker_id: uuid.UUID, outcomes: Sequence[Outcome]) -> set[uuid.UUID]:

@@ -26,9 +26,12 @@ _ACCOUNTS = "SELECT id FROM accounts_account WHERE id = ANY(%(ids)s) AND suspend
 _CAMPAIGNS = """
 SELECT id, status FROM campaigns_campaign WHERE id = ANY(%(ids)s) AND deleted_at IS NULL ORDER BY id FOR SHARE
 """
+# Nor one whose health is to be judged first.
 _CREDENTIALS = """
-SELECT id FROM credentials_smtpcredential
-WHERE id = ANY(%(ids)s) AND disabled_at IS NULL AND retired_at IS NULL ORDER BY id FOR SHARE
+SELECT credential.id FROM credentials_smtpcredential credential
+WHERE credential.id = ANY(%(ids)s) AND credential.disabled_at IS NULL AND credential.retired_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM dispatch_healthdue due WHERE due.credential_id = credential.id)
+ORDER BY credential.id FOR SHARE OF credential
 """
 _ENROLLMENTS = """
 SELECT id FROM campaigns_enrollment

@@ -118,7 +118,7 @@ BAD_CAMPAIGN: Table = {
     "verify_email_mx": NOT_BOOLEANS,
     "routing": [7, None, [], "", "round_robin", "auto", "dedicated", "shared", "custom"],
     "bounce_rate_min_sends": [*NOT_INTEGERS, 0, 1_000_001],
-    "health_rule": [7, None, [], "", "lenient", "evidence"],
+    "health_rule": [7, None, [], "", "lenient"],
     "track_opens": NOT_BOOLEANS,
     "track_clicks": NOT_BOOLEANS,
     "sender_may_change": NOT_BOOLEANS,

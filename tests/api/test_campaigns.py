@@ -183,11 +183,20 @@ def test_the_shortest_wait_is_not_longer_than_the_longest(api: ApiClient, waits:
 
 
 def test_a_word_for_later_is_refused_by_name(api: ApiClient) -> None:
-    response = api.post("/campaigns", campaign_body(routing="auto", health_rule="evidence"))
-    assert response.json()["details"] == {
-        "routing": ["`auto` is not available on this server yet; use `rotate`."],
-        "health_rule": ["`evidence` is not available on this server yet; use `fixed`."],
+    response = api.post("/campaigns", campaign_body(routing="auto"))
+    assert response.json()["details"] == {"routing": ["`auto` is not available on this server yet; use `rotate`."]}
+
+
+def test_a_campaign_may_be_judged_by_the_evidence_rule(api: ApiClient) -> None:
+    made = api.post("/campaigns", campaign_body(health_rule="evidence")).json()
+    assert made["health_rule"] == "evidence"
+    assert made["health"] == {
+        "verdict": "healthy",
+        "probability_above_threshold": made["health"]["probability_above_threshold"],
+        "sends": 0,
+        "bounces": 0,
     }
+    assert 0 < made["health"]["probability_above_threshold"] < 0.2
 
 
 @pytest.mark.parametrize("missing", [str(NOBODY), "no-uuid", ""])

@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 
-from ampout.api.errors import envelope
 from ampout.lib.door import IMAP_PORTS, SMTP_PORTS
-from ampout.lib.errors import AmpoutError
+from ampout.lib.errors import AmpoutError, envelope
 from campaigns.rules.campaign_state import CampaignRefusal
 from credentials.gateways.smtp_connection import IMPLICIT_TLS_PORTS
 from dispatch.gateways.smtp_session import Deadlines

@@ -25,7 +25,7 @@ from campaigns.models import (
     Suppression,
 )
 from credentials.models import SmtpCredential
-from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, Lane, Message, MxVerdict
+from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, HealthDue, Lane, Message, MxVerdict
 from tests import factories
 
 HOSTILE = "<script>alert(1)</script>{{7*7}}\"'"
@@ -164,6 +164,7 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     Message: message,
     Attempt: attempt,
     Lane: lambda: Lane.objects.create(credential=credential(), back_off_until=NOW),
+    HealthDue: lambda: HealthDue.objects.create(credential=credential(), since=NOW),
     DailyUsage: lambda: DailyUsage.objects.create(
         credential=credential(), day=date(2026, 11, 22), used=1, highest_limit=50
     ),

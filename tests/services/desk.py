@@ -55,7 +55,7 @@ class Desk:
 
     def credential(self, **fields: Any) -> SmtpCredential:
         """A mailbox with plenty of room."""
-        return factories.make_credential(self.account, **({"daily_limit": PLENTY} | fields))
+        return factories.make_credential(self.account, **({"daily_limit": PLENTY, "enabled_since": self.now} | fields))
 
     def enroll(self, campaign: Campaign, count: int = 1, **fields: Any) -> list[Enrollment]:
         """So many new contacts in the campaign."""

@@ -12,7 +12,7 @@ from ampout.api.admin.base import RecordAdmin, RecordInline
 from ampout.api.admin.columns import CREDENTIAL, colored, hexadecimal, link_to
 from ampout.api.admin.filters import code_filter
 from ampout.lib.mx import MxStatus
-from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, Lane, Message, MxVerdict
+from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, HealthDue, Lane, Message, MxVerdict
 from dispatch.rules.message_state import MessageState
 from dispatch.services.evidence import Resolution, resolve_unknown
 
@@ -151,6 +151,17 @@ class LaneAdmin(RecordAdmin):
     list_filter = (("back_off_until", admin.EmptyFieldListFilter), ("worker_id", admin.EmptyFieldListFilter))
     search_fields = ("credential__from_email", "credential__smtp_host")
     search_ids = ("pk", "worker_id")
+    related = ("credential",)
+
+
+@admin.register(HealthDue)
+class HealthDueAdmin(RecordAdmin):
+    """Credentials whose health waits to be judged; one that stays here is held back."""
+
+    list_display = ("since", CREDENTIAL)
+    list_filter = ("since",)
+    search_fields = ("credential__from_email", "credential__smtp_host")
+    search_ids = ("credential_id",)
     related = ("credential",)
 
 

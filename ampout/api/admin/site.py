@@ -31,7 +31,7 @@ from campaigns.models import (
 )
 from campaigns.rules.campaign_state import CampaignStatus
 from credentials.models import SmtpCredential
-from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, Lane, Message, MxVerdict
+from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, HealthDue, Lane, Message, MxVerdict
 from dispatch.rules.message_state import OUTSTANDING, UNSTARTED, MessageState
 
 MENU: dict[str, dict[type[models.Model], str]] = {
@@ -51,6 +51,7 @@ MENU: dict[str, dict[type[models.Model], str]] = {
         DailyUsage: "speed",
         CapWarning: "warning",
         Lane: "schedule",
+        HealthDue: "monitor_heart",
         MxVerdict: "dns",
         DeliveryWorker: "memory",
     },
