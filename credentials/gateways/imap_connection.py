@@ -1,11 +1,13 @@
-"""A connection to a user's IMAP server that is bounded in every direction, up to and including the login.
+"""A connection to a user's IMAP server that is bounded in every direction.
 
 1. Connect to the addresses the outbound door has checked, one after the other.
 2. Port 143: STARTTLS, and what was said before is forgotten (RFC 9051, 6.2.1). Any other port: TLS from the first byte.
 3. AUTHENTICATE PLAIN where it is offered, else LOGIN.
 
 Nothing of the login is written before TLS with a verified certificate for the login's host is up, unless the operator
-declared the host insecure. A server can neither hold the connection longer than its deadline nor fill our memory.
+declared the host insecure. A server can neither hold the connection longer than its deadline nor fill our memory. Who
+keeps a connection open gives it a new deadline and a new allowance before each use (`BoundedClient.renew`), and lets it
+rest between uses.
 """
 
 import imaplib
@@ -16,9 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from imapclient import IMAPClient, SocketTimeout
+from imapclient.exceptions import IMAPClientError
 
 from ampout.lib.door import CheckedTarget
 from ampout.lib.text import find_control_character
@@ -41,6 +44,7 @@ class ImapStage(StrEnum):
     GREETING = "greeting"
     AUTH = "auth"
     INBOX = "inbox"
+    READING = "reading"
     DONE = "done"
 
 
@@ -84,7 +88,8 @@ class ImapLogin:
 class Limits:
     """How long to wait, in seconds, and how much to read, in bytes.
 
-    `connect` holds for each address, `reply` for each silence, `whole` for the connection from its opening to its end.
+    `connect` holds for each address, `reply` for each silence, `whole` for the connection from its opening to its end,
+    or to its renewal.
     """
 
     connect: float = 15
@@ -93,14 +98,14 @@ class Limits:
     bytes_read: int = 1_000_000
 
 
-def open_mailbox(login: ImapLogin, target: CheckedTarget, limits: Limits) -> IMAPClient:
+def open_mailbox(login: ImapLogin, target: CheckedTarget, limits: Limits) -> "BoundedClient":
     """Connect to `target`, set up TLS, log in. The caller logs out. Raises ImapFailure; nothing stays open then."""
     for name, text in (("user name", login.username), ("password", login.password)):
         if find_control_character(text) is not None:
             raise ImapFailure(ImapStage.AUTH, f"The IMAP {name} holds a control character. Type it anew.")
     context = _make_context(login)
     with explain_failures(login, ImapStage.GREETING):
-        client = _BoundedClient(login, target, limits, context)
+        client = BoundedClient(login, target, limits, context)
     try:
         if login.begins_in_clear:
             _start_tls(client, login, context)
@@ -132,7 +137,7 @@ def explain_failures(login: ImapLogin, stage: ImapStage) -> Iterator[None]:
         raise ImapFailure(stage, f"{login.server} closed the connection.") from None
     except imaplib.IMAP4.error as error:
         raise ImapFailure(stage, f"{login.server} {_ENDS[stage]}: {_words(error, login)}") from None
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         # What imaplib and imapclient stumble over when an answer breaks the grammar in ways they did not foresee.
         raise ImapFailure(stage, f"{login.server} sent something that is not IMAP.") from None
 
@@ -142,6 +147,7 @@ _ENDS = {
     ImapStage.TLS: "refused STARTTLS",
     ImapStage.AUTH: "refused the login",
     ImapStage.INBOX: "did not open INBOX",
+    ImapStage.READING: "did not let the mailbox be read",
 }
 
 
@@ -193,8 +199,7 @@ class _BoundedImap4(imaplib.IMAP4):
         self._context = context
         self._left_to_read = limits.bytes_read
         self._is_overdue = False
-        self._timer = threading.Timer(limits.whole, self._cut_off)
-        self._timer.daemon = True
+        self._timer = self._new_timer(limits.whole)
         super().__init__(target.host, target.port)
         if self.state != "NONAUTH":
             # A greeting in the clear could be forged, to keep us from STARTTLS.
@@ -202,13 +207,35 @@ class _BoundedImap4(imaplib.IMAP4):
             raise ImapFailure(ImapStage.GREETING, f"{login.server} claims that we are logged in already (PREAUTH).")
 
     def _create_socket(self, timeout: float | None = None) -> socket.socket:  # noqa: ARG002 -- imaplib's signature
-        connected = _connect(self._target, self._limits.connect)
+        connected = _connect(self._target, self._limits)
         if not self._begins_in_clear:
             connected = self._context.wrap_socket(connected, server_hostname=self._target.host)
         self._timer.start()
         return connected
 
-    def _cut_off(self) -> None:
+    def _new_timer(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self.cut_off)
+        timer.daemon = True
+        return timer
+
+    def renew(self, seconds: float, bytes_read: int) -> None:
+        """Begin a new deadline and a new allowance. Raises TimeoutError when the last deadline has passed."""
+        self.rest()
+        self._left_to_read = bytes_read
+        self._timer = self._new_timer(seconds)
+        self._timer.start()
+
+    def rest(self) -> None:
+        """Nothing is under way, so nothing can be late. Raises TimeoutError when the last deadline has passed."""
+        self._timer.cancel()
+        if self._is_overdue:
+            raise TimeoutError
+
+    def allow(self, bytes_read: int) -> None:
+        """A new allowance under the same deadline."""
+        self._left_to_read = bytes_read
+
+    def cut_off(self) -> None:
         """End the connection under whoever waits on it: a server that drips keeps every single wait short."""
         self._is_overdue = True
         with suppress(OSError):
@@ -221,7 +248,7 @@ class _BoundedImap4(imaplib.IMAP4):
 
     def readline(self) -> bytes:
         """A line. Raises TimeoutError once the deadline of the whole is over."""
-        line = super().readline()
+        line = bytes(self.file.readline(self._left_to_read + 1))  # type: ignore[arg-type]  # opened in binary mode
         if self._is_overdue:
             raise TimeoutError
         self._spend(len(line))
@@ -230,7 +257,7 @@ class _BoundedImap4(imaplib.IMAP4):
     def _spend(self, size: int) -> None:
         self._left_to_read -= size
         if self._left_to_read < 0:
-            raise self.abort("it sent more than a login needs")
+            raise self.abort("it sent more than was asked for")
 
     def login(self, user: str, password: str) -> tuple[Literal["OK"], list[bytes]]:
         """LOGIN with both words quoted: imaplib sends the user name as it is."""
@@ -240,14 +267,30 @@ class _BoundedImap4(imaplib.IMAP4):
         self.state = "AUTH"
         return "OK", data
 
+    def list_by(self, command: str, *words: str) -> list[Any]:
+        """The untagged answers to LIST or XLIST, as imaplib gives them."""
+        kind, data = self._simple_command(command, *words)
+        if kind != "OK":
+            raise self.error(data[-1].decode("utf-8", "replace"))
+        return list(self._untagged_response(kind, data, command)[1])
+
     def shutdown(self) -> None:
         """Close the connection and forget its deadline."""
         self._timer.cancel()
         super().shutdown()
 
+    @property
+    def debug(self) -> int:
+        """Always 0: what imaplib and imapclient would log are people's mails, and it is half their time."""
+        return 0
 
-class _BoundedClient(IMAPClient):  # type: ignore[misc]  # imapclient has no types
-    """imapclient on top of it."""
+    @debug.setter
+    def debug(self, _level: int) -> None:
+        pass
+
+
+class BoundedClient(IMAPClient):  # type: ignore[misc]  # imapclient has no types
+    """imapclient on top of it, for one thread at a time; `cut_off` alone may be called from any."""
 
     def __init__(self, login: ImapLogin, target: CheckedTarget, limits: Limits, context: ssl.SSLContext) -> None:
         self._facts = (login, target, limits, context)
@@ -257,14 +300,56 @@ class _BoundedClient(IMAPClient):  # type: ignore[misc]  # imapclient has no typ
             ssl=not login.begins_in_clear,
             timeout=SocketTimeout(limits.connect, limits.reply),
         )
+        self.normalise_times = False
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 -- imapclient's name
         return _BoundedImap4(*self._facts)
 
+    def renew(self, seconds: float, bytes_read: int) -> None:
+        """Begin a new deadline and a new allowance. Raises TimeoutError when the last deadline has passed."""
+        self._imap.renew(seconds, bytes_read)
 
-def _connect(target: CheckedTarget, seconds: float) -> socket.socket:
+    def rest(self) -> None:
+        """Nothing is under way, so nothing can be late. Raises TimeoutError when the last deadline has passed."""
+        self._imap.rest()
+
+    def allow(self, bytes_read: int) -> None:
+        """A new allowance of bytes under the same deadline."""
+        self._imap.allow(bytes_read)
+
+    def cut_off(self) -> None:
+        """End the connection under whoever waits on it."""
+        self._imap.cut_off()
+
+    def ask_capabilities(self) -> frozenset[bytes]:
+        """What the server can do after the login; what it said before need not be all."""
+        return frozenset(self._do_capabilites())
+
+    def list_raw(self, command: str, *words: str) -> list[Any]:
+        """The untagged answers to LIST or XLIST, as imaplib gives them: names as the server spells them."""
+        return list(self._imap.list_by(command, *words))
+
+    def examine(self, folder: bytes) -> dict[bytes, Any]:
+        """Open a folder for reading only, by the name that the server gave it; what the answer says about it."""
+        quoted = b'"' + folder.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+        self._checkok("examine", *self._imap.select(quoted, readonly=True))
+        return dict(self._process_select_response(self._imap.untagged_responses))
+
+    def ask_by_uid(self, command: str, *words: str) -> tuple[str, list[Any]]:
+        """The kind ("OK", "NO") and the untagged answers to UID `command`, as imaplib gives them."""
+        kind, data = self._imap.uid(command, *words)
+        return kind, list(data)
+
+    def refusal(self, command: str, data: list[Any]) -> IMAPClientError:
+        """The error of an answer that was no."""
+        words = data[-1] if data and isinstance(data[-1], bytes) else b""
+        return IMAPClientError(f"{command}: {words.decode('utf-8', 'replace')}")
+
+
+def _connect(target: CheckedTarget, limits: Limits) -> socket.socket:
     """A TCP connection to the first checked address that takes one. Raises ImapFailure."""
     problem = "refused the connection"
+    seconds = min(limits.connect, limits.whole / max(1, len(target.addresses)))
     for address in target.addresses:
         try:
             return socket.create_connection((address, target.port), timeout=seconds)

@@ -1,0 +1,321 @@
+"""A user's mailbox over IMAP, for reading only: folders are EXAMINEd and mails PEEKed at, so nothing in it changes.
+
+Blocking, for one thread at a time. Every answer has an allowance of bytes that follows from what was asked for, and
+every stretch of work a deadline, so a server can neither hold us nor fill our memory. All failures are ImapFailure, in
+the server's words.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+from django.conf import settings
+from imapclient.datetime_util import format_criteria_date
+from imapclient.exceptions import IMAPClientError
+from imapclient.imap_utf7 import decode as decode_name
+from imapclient.response_parser import parse_fetch_response, parse_response
+
+from ampout.lib import clock
+from ampout.lib.door import IMAP_PORTS, TargetRefused, TargetUnresolved, check_target, is_declared_insecure
+from credentials.gateways.imap_connection import (
+    BoundedClient,
+    ImapFailure,
+    ImapLogin,
+    ImapStage,
+    Limits,
+    close_mailbox,
+    explain_failures,
+    open_mailbox,
+)
+from dispatch.rules.folders import Folder, ListedFolder, choose_folders
+from dispatch.rules.mailbox_cursor import spell_set, split_by_weight, valid_uids
+
+LONGEST_HEADER = 65_536
+"""Bytes of a mail's header block that are read (promises 3.2)."""
+LONGEST_MAIL = 1_048_576
+"""Bytes of a mail that are read (promises 3.2); reports and replies say what they have to say before that."""
+AT_ONCE = 1_000_000
+"""Bytes asked for at once. A hundred conversations hold a hundred of these at most."""
+
+_OVERHEAD = 1_000
+"""Bytes of an answer about one mail besides what was asked for; servers add flags and untagged news."""
+_SLACK = 100_000
+"""Bytes of news that a server may have about a busy mailbox, whatever it was asked."""
+_SEARCH_BYTES = 4_000_000
+"""Some 500,000 UIDs."""
+_LIST_BYTES = 2_000_000
+"""Some 20,000 folders."""
+_MOST_COPIES = 5
+
+PASSING = re.compile(r"\[(THROTTLED|UNAVAILABLE|INUSE|LIMIT|OVERQUOTA|SERVERBUG|ALERT|CONTACTADMIN)\b", re.IGNORECASE)
+"""Response codes (RFC 5530, and Yahoo's THROTTLED) that blame the moment rather than the mail."""
+
+Answer = TypeVar("Answer")
+
+
+class MailUnreadable(Exception):
+    """The server said no to one mail, and to no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderState:
+    """What EXAMINE says of a folder; `uid_next` where the server tells."""
+
+    uid_validity: int
+    uid_next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is known of a mail before it is read: its size in bytes as the server gives it, and when it arrived."""
+
+    size: int
+    arrived_at: datetime | None
+
+
+def prepare_login(
+    host: str, port: int, username: str, password: str, *, starttls: bool | None = None
+) -> "tuple[ImapLogin, Callable[[Limits], BoundedClient]]":
+    """The login, and what opens it. Blocks for the look-up of the host. Raises ImapFailure."""
+    try:
+        target = check_target(host, port, ports=IMAP_PORTS)
+    except (TargetRefused, TargetUnresolved) as refusal:
+        raise ImapFailure(ImapStage.TARGET, refusal.message) from None
+    login = ImapLogin(
+        host=target.host,
+        port=port,
+        username=username,
+        password=password,
+        ca_file=settings.SMTP_CA_FILE,
+        insecure=is_declared_insecure(target),
+        starttls=starttls,
+    )
+    return login, lambda limits: open_mailbox(login, target, limits)
+
+
+class OpenMailbox:
+    """A connection that is logged in."""
+
+    def __init__(self, login: ImapLogin, client: BoundedClient) -> None:
+        self.login = login
+        self._client = client
+        self._folders: list[Folder] = []
+        self.has_failed = False
+        self.opened_at = clock.utc_now()
+
+    @classmethod
+    def open(cls, host: str, port: int, username: str, password: str, limits: Limits) -> "OpenMailbox":
+        """Connect and log in within `limits.whole` seconds. Raises ImapFailure."""
+        login, connect = prepare_login(host, port, username, password)
+        return cls(login, connect(limits))
+
+    def cut_off(self) -> None:
+        """End the connection under whoever waits on it; the one call that any thread may make."""
+        self.has_failed = True
+        self._client.cut_off()
+
+    def close(self) -> None:
+        """Close it at once, without a word."""
+        self.has_failed = True
+        close_mailbox(self._client)
+
+    def log_out(self, seconds: float) -> None:
+        """Say goodbye, if the server still listens, and close."""
+        try:
+            with self.within(seconds):
+                self._client.logout()
+        except ImapFailure:
+            pass
+        finally:
+            self.close()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """A stretch of work that ends after so many seconds. After a failure nothing more is asked: see `close`."""
+        try:
+            with explain_failures(self.login, ImapStage.READING):
+                self._client.renew(seconds, _SLACK)
+                yield
+                self._client.rest()
+        except MailUnreadable:
+            raise  # the connection is as good as it was; its next stretch begins with a deadline of its own
+        except BaseException:
+            self.has_failed = True
+            raise
+
+    # -- Questions. All of them inside `within`.
+
+    def say_hello(self) -> None:
+        """Find out whether the server still listens."""
+        self._client.noop()
+
+    def folders(self) -> list[Folder]:
+        """The folders that matter; the server is asked once a connection."""
+        if not self._folders:
+            self._folders = choose_folders(self._list())
+        return self._folders
+
+    def examine(self, folder: Folder) -> FolderState:
+        """Open a folder for reading only."""
+        self._client.allow(_SLACK)
+        facts = self._client.examine(folder.wire)
+        validity, following = facts.get(b"UIDVALIDITY"), facts.get(b"UIDNEXT")
+        if not isinstance(validity, int):
+            raise self._failure(f"does not number the mails of {folder.name} (no UIDVALIDITY)")
+        return FolderState(validity, following if isinstance(following, int) else None)
+
+    def search_since(self, day: date) -> list[int]:
+        """The UIDs of mails that arrived on `day` or later, by the server's calendar."""
+        return self._search("SINCE", format_criteria_date(day).decode())
+
+    def search_range(self, first: int, last: int | None = None) -> list[int]:
+        """The UIDs from `first` to `last`, or to the end; the last mail's always, whatever `first` is."""
+        return self._search("UID", f"{first}:{last or '*'}")
+
+    def describe(self, uids: Sequence[int]) -> dict[int, Listing]:
+        """Size and arrival of these mails; those that are gone are left out."""
+        self._client.allow(_SLACK + _OVERHEAD * len(uids))
+        answers = self._fetch(uids, "(RFC822.SIZE INTERNALDATE)")
+        return {uid: _read_listing(answers[uid]) for uid in uids if uid in answers}
+
+    def headers(self, listed: dict[int, Listing], uids: Sequence[int]) -> dict[int, bytes]:
+        """The header blocks of these mails, each cut at LONGEST_HEADER; those that are gone are left out."""
+        return self._read(listed, uids, "BODY.PEEK[HEADER]", LONGEST_HEADER)
+
+    def mails(self, listed: dict[int, Listing], uids: Sequence[int]) -> dict[int, bytes]:
+        """These mails whole, each cut at LONGEST_MAIL; those that are gone are left out."""
+        return self._read(listed, uids, "BODY.PEEK[]", LONGEST_MAIL)
+
+    def holds_copy(self, message_ids: Iterable[str]) -> bool:
+        """Whether a mail of this folder carries one of these Message-IDs. A search may be vague: the header decides."""
+        for message_id in message_ids:
+            quoted = message_id.replace("\\", "\\\\").replace('"', '\\"')
+            found = self._search("HEADER", "Message-ID", f'"{quoted}"')[-_MOST_COPIES:]
+            if found:
+                self._client.allow(_SLACK + LONGEST_HEADER * len(found))
+                answers = self._fetch(found, f"(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]<0.{LONGEST_HEADER}>)")
+                if any(message_id.encode() in _literal(answer, LONGEST_HEADER) for answer in answers.values()):
+                    return True
+        return False
+
+    # -- How they are asked
+
+    def _list(self) -> list[ListedFolder]:
+        self._client.allow(_LIST_BYTES)
+        known = self._client.ask_capabilities()
+        words, command = ['""', '"*"'], "LIST"
+        if {b"SPECIAL-USE", b"LIST-EXTENDED"} <= known:
+            words += ["RETURN", "(SPECIAL-USE)"]
+        elif b"XLIST" in known and b"SPECIAL-USE" not in known:
+            command = "XLIST"
+        return _read_folders(self._client.list_raw(command, *words))
+
+    def _search(self, *words: str) -> list[int]:
+        self._client.allow(_SEARCH_BYTES)
+        kind, data = self._client.ask_by_uid("SEARCH", *words)
+        if kind != "OK":
+            raise self._client.refusal("SEARCH", data)
+        # Some servers answer in several lines, some in none, and CONDSTORE adds "(MODSEQ 5)".
+        lines = [line.split(b"(")[0] for line in data if isinstance(line, bytes)]
+        return valid_uids(int(word) for line in lines for word in line.split() if word.isdigit() and len(word) < 12)
+
+    def _read(self, listed: dict[int, Listing], uids: Sequence[int], item: str, longest: int) -> dict[int, bytes]:
+        # Sizes are estimates at some servers.
+        weights = {uid: min(longest, listed[uid].size * 2 + 16_384) for uid in uids}
+        found: dict[int, bytes] = {}
+        for run in split_by_weight(uids, weights, AT_ONCE):
+            allowance = _SLACK + sum(weights[uid] + _OVERHEAD for uid in run)
+            answers = self._fetch_each(run, f"({item}<0.{longest}>)", allowance)
+            found |= {uid: _literal(answers[uid], longest) for uid in run if uid in answers}
+        return {uid: text for uid, text in found.items() if text}
+
+    def _fetch_each(self, uids: Sequence[int], items: str, allowance: int) -> dict[int, dict[bytes, Any]]:
+        """The answers about these mails; where the server says no to all together, they are asked for apart.
+
+        Raises MailUnreadable where it says no to a single one, for a reason that is the mail's own.
+        """
+        self._client.allow(allowance)
+        try:
+            return self._fetch(uids, items)
+        except _Refused as refused:
+            if PASSING.search(str(refused)):
+                raise
+            if len(uids) == 1:
+                raise MailUnreadable(str(refused)) from None
+        middle = len(uids) // 2
+        return self._halves(uids[:middle], uids[middle:], items, allowance)
+
+    def _halves(
+        self, first: Sequence[int], second: Sequence[int], items: str, allowance: int
+    ) -> dict[int, dict[bytes, Any]]:
+        answers: dict[int, dict[bytes, Any]] = {}
+        unreadable: MailUnreadable | None = None
+        for half in (first, second):
+            try:
+                answers |= self._fetch_each(half, items, allowance)
+            except MailUnreadable as error:
+                unreadable = error
+        if not answers and unreadable is not None:
+            raise unreadable
+        return answers
+
+    def _fetch(self, uids: Collection[int], items: str) -> dict[int, dict[bytes, Any]]:
+        kind, data = self._client.ask_by_uid("FETCH", spell_set(uids), items)
+        if kind != "OK":
+            raise _Refused(str(self._client.refusal("FETCH", data)))
+        wanted = set(uids)
+        answers = parse_fetch_response(data, normalise_times=False) if data and data != [None] else {}
+        return {uid: answer for uid, answer in answers.items() if uid in wanted}
+
+    def _failure(self, words: str) -> ImapFailure:
+        return ImapFailure(ImapStage.READING, f"{self.login.server} {words}.")
+
+
+class _Refused(IMAPClientError):  # type: ignore[misc]  # imapclient has no types
+    """FETCH was answered NO."""
+
+
+# -- Reading answers
+
+
+def _literal(answer: dict[bytes, Any], longest: int) -> bytes:
+    """The text of a mail's section; a server that knows no partial reading may send more than was asked for."""
+    for key, value in answer.items():
+        if key.startswith(b"BODY[") and isinstance(value, bytes):
+            return value[:longest]
+    return b""
+
+
+def _read_listing(answer: dict[bytes, Any]) -> Listing:
+    size, arrived = answer.get(b"RFC822.SIZE"), answer.get(b"INTERNALDATE")
+    return Listing(
+        size=size if isinstance(size, int) and size >= 0 else LONGEST_MAIL,
+        arrived_at=arrived.astimezone(UTC) if isinstance(arrived, datetime) and arrived.tzinfo else None,
+    )
+
+
+def _read_folders(answers: Iterable[Any]) -> list[ListedFolder]:
+    """The lines of LIST; what cannot be read of a line costs that line only."""
+    lines: list[list[Any]] = []
+    for piece in answers:
+        if lines and isinstance(lines[-1][-1], tuple):
+            lines[-1].append(piece)  # the rest of a line whose name is a literal
+        elif piece:
+            lines.append([piece])
+    return [folder for line in lines if (folder := _read_folder(line)) is not None]
+
+
+def _read_folder(line: list[Any]) -> ListedFolder | None:
+    try:
+        flags, delimiter, name = parse_response(line)[:3]
+        wire = name if isinstance(name, bytes) else str(name).encode()
+        decoded = str(decode_name(wire))
+        marks = frozenset(flag.decode("ascii", "replace").lower() for flag in flags)
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError, IMAPClientError):
+        return None
+    if not decoded.isprintable() or not 0 < len(decoded) <= 500:
+        return None
+    return ListedFolder(decoded, wire, delimiter.decode("ascii", "replace") if delimiter else "", marks)

@@ -1,0 +1,338 @@
+"""One poll of one mailbox: what is new is looked at, what may concern us is stored, and the cursor moves past it.
+
+1. Take the open connection to this login, or make one.
+2. For INBOX and junk: EXAMINE; begin anew where the numbers changed; search from a little below the cursor.
+3. In batches: sizes, header blocks, the decision which mails are worth it, those mails whole; then one transaction
+   stores them and moves the cursor.
+4. While messages of this credential are `unknown`: look for their copies among what was sent.
+5. Say when it is due again; keep the connection.
+
+IMAP blocks, so every stretch of it runs in a thread; the database has a thread of its own.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import ParamSpec, Protocol, TypeVar
+
+from ampout.lib import clock
+from ampout.lib.crypto import DecryptionFailed
+from ampout.lib.database_thread import DatabaseThread
+from credentials.gateways.imap_connection import ImapFailure, Limits
+from dispatch.gateways.mailbox import FolderState, Listing, MailUnreadable, OpenMailbox
+from dispatch.rules import mailbox_cursor
+from dispatch.rules.folders import Folder, Role
+from dispatch.rules.mail.reader import Mail, read_mail
+from dispatch.rules.mailbox_cursor import Cursor
+from dispatch.rules.poll_timing import batch_size
+from dispatch.services import mailboxes
+from dispatch.services.failpoints import crash
+from dispatch.services.mailboxes import Arrived, Fenced, Lease, Work
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+LONGEST_POLL_SECONDS = 55.0
+"""What a server may take of us at a time: whatever is under way then is cut off."""
+SHORTEST_STRETCH_SECONDS = 5.0
+"""What a stretch of IMAP gets at least, however late it begins."""
+POLL_SECONDS = 30.0
+"""After this long a poll begins no further batch; it goes on once the other mailboxes that are due had their turn."""
+POLL_BYTES = 100_000_000
+"""Likewise after so many bytes of mail, as it was announced."""
+HELLO_SECONDS = 10.0
+"""For the first answer on a connection that rested; without one a new connection is made."""
+
+WHY_NO_LOGIN = (
+    "The stored IMAP password cannot be decrypted by any key of FIELD_KEYS: "
+    "put back the key it was written with, or set the password anew."
+)
+OUR_ERROR = "An error of Ampout itself stopped the poll; its log has the details. It is tried again."
+
+
+class Connections(Protocol):
+    """The open connections of a loop, by login."""
+
+    is_closing: bool
+    """Whether the loop stops: what fails then has not failed by itself."""
+
+    def may_keep(self, mailbox: OpenMailbox) -> bool:
+        """Whether there is room for this connection to rest, and it is young enough."""
+
+    def take(self, login: str) -> OpenMailbox | None:
+        """The connection that rests at this login, which then belongs to the caller."""
+
+    def put(self, login: str, mailbox: OpenMailbox, due: datetime) -> None:
+        """Let it rest until the mailbox is due."""
+
+    def use(self, lease: Lease, mailbox: OpenMailbox) -> None:
+        """This connection is in use now, and is to be cut off where the loop has to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What polls share: the database's thread, the threads for IMAP, the connections."""
+
+    database: DatabaseThread
+    threads: Executor
+    connections: Connections
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a poll came to: how many mails it stored, and whether it was the last word on the mailbox."""
+
+    stored: int = 0
+    settled: int = 0
+    failed: bool = False
+
+
+class Poll:
+    """One poll, from the lease to its end."""
+
+    def __init__(self, lease: Lease, means: Means) -> None:
+        self.lease = lease
+        self.means = means
+        self.stored = 0
+        self.settled = 0
+        self._bytes = 0
+        self._began = asyncio.get_running_loop().time()
+        self._mailbox: OpenMailbox | None = None
+
+    async def run(self) -> Result:
+        """Poll, and record how it ended. Never raises for what a server does, nor for an error of ours."""
+        try:
+            work = await self.means.database.run(mailboxes.load_work, self.lease)
+            again = await self._read(work)
+            await self._end(again=again)
+        except Fenced:
+            await self._drop()
+            return Result(self.stored, self.settled, failed=True)
+        except (ImapFailure, DecryptionFailed, MailUnreadable) as failure:
+            await self._fail(_explain(failure))
+            return Result(self.stored, self.settled, failed=True)
+        except Exception:
+            logger.exception("Mailbox %s: an error of ours.", self.lease.credential_id, extra={"action": "poll"})
+            await self._fail(OUR_ERROR)
+            return Result(self.stored, self.settled, failed=True)
+        return Result(self.stored, self.settled)
+
+    async def _read(self, work: Work) -> bool:
+        """Read every folder; True when there is more than this poll has time for."""
+        self._mailbox = mailbox = await self._connect(work)
+        folders = await self.imap(mailbox, mailbox.folders)
+        if any(name not in {folder.name for folder in folders} for name in work.cursors):
+            await self.means.database.run(mailboxes.forget_folders, self.lease, folders)
+        for folder in folders:
+            if folder.role is not Role.SENT and await FolderReading(self, mailbox, folder, work).run():
+                return True
+        await self._look_for_copies(mailbox, folders, work)
+        return False
+
+    async def _connect(self, work: Work) -> OpenMailbox:
+        """The connection that rests at this login, if the server still listens and the password is the same."""
+        credential = work.credential
+        facts = (credential.imap_host, credential.imap_port or 0, credential.imap_username, credential.imap_password)
+        rested = self.means.connections.take(self.lease.login)
+        if rested is not None:
+            self.means.connections.use(self.lease, rested)
+            if rested.login.password == credential.imap_password and await self._still_listens(rested):
+                return rested
+            await self._in_thread(rested.close)
+        opened = await self._in_thread(OpenMailbox.open, *facts, Limits(whole=self._seconds_left()))
+        self.means.connections.use(self.lease, opened)
+        return opened
+
+    async def _still_listens(self, rested: OpenMailbox) -> bool:
+        def ask() -> None:
+            with rested.within(HELLO_SECONDS):
+                rested.say_hello()
+
+        try:
+            await self._in_thread(ask)
+        except ImapFailure:
+            return False
+        return True
+
+    async def _look_for_copies(self, mailbox: OpenMailbox, folders: Sequence[Folder], work: Work) -> None:
+        """A copy in Sent proves that a message left; no copy proves nothing (law 3)."""
+        sent = next((folder for folder in folders if folder.role is Role.SENT), None)
+        if sent is None or not work.unknown or self.is_over:
+            return
+
+        def search() -> list[mailboxes.UnknownMessage]:
+            mailbox.examine(sent)
+            return [message for message in work.unknown if mailbox.holds_copy(message.message_ids)]
+
+        found = await self.imap(mailbox, search)
+        if found:
+            ids = [message.pk for message in found]
+            self.settled = await self.means.database.run(mailboxes.settle_found, self.lease, ids)
+
+    # -- What readings of folders ask
+
+    @property
+    def is_over(self) -> bool:
+        """Whether this poll has had its time."""
+        return self._seconds_spent() > POLL_SECONDS or self._bytes > POLL_BYTES
+
+    def _seconds_spent(self) -> float:
+        return asyncio.get_running_loop().time() - self._began
+
+    def _seconds_left(self) -> float:
+        return max(SHORTEST_STRETCH_SECONDS, LONGEST_POLL_SECONDS - self._seconds_spent())
+
+    def count_bytes(self, count: int) -> None:
+        """So much was read."""
+        self._bytes += count
+
+    async def imap(
+        self, mailbox: OpenMailbox, function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs
+    ) -> Answer:
+        """One stretch of IMAP in a thread, under one deadline."""
+        seconds = self._seconds_left()
+
+        def stretch() -> Answer:
+            with mailbox.within(seconds):
+                return function(*args, **kwargs)
+
+        return await self._in_thread(stretch)
+
+    async def _in_thread(self, function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+        running = asyncio.get_running_loop()
+        return await running.run_in_executor(self.means.threads, partial(function, *args, **kwargs))
+
+    # -- Ends
+
+    async def _end(self, *, again: bool) -> None:
+        connections, mailbox = self.means.connections, self._mailbox
+        keep = mailbox is not None and connections.may_keep(mailbox)
+        due = await self.means.database.run(mailboxes.end_poll, self.lease, again=again, keep=keep)
+        if due is None:
+            raise Fenced
+        self._mailbox = None
+        if mailbox is not None and keep:
+            connections.put(self.lease.login, mailbox, due)
+        elif mailbox is not None:
+            await self._in_thread(mailbox.log_out, HELLO_SECONDS)
+
+    async def _fail(self, problem: str) -> None:
+        await self._drop()
+        if not self.means.connections.is_closing:
+            await self.means.database.run(mailboxes.fail_poll, self.lease, problem)
+
+    async def _drop(self) -> None:
+        mailbox, self._mailbox = self._mailbox, None
+        if mailbox is not None:
+            await self._in_thread(mailbox.close)
+
+
+def _explain(failure: Exception) -> str:
+    if isinstance(failure, ImapFailure):
+        return failure.sentence
+    if isinstance(failure, MailUnreadable):
+        return f"The server lets no new mail be read: {failure}"
+    return WHY_NO_LOGIN
+
+
+class FolderReading:
+    """One folder, from EXAMINE to its last new mail."""
+
+    def __init__(self, poll: Poll, mailbox: OpenMailbox, folder: Folder, work: Work) -> None:
+        self.poll = poll
+        self.mailbox = mailbox
+        self.folder = folder
+        self.work = work
+        self.cursor = work.cursors.get(folder.name, Cursor())
+        self.is_new = False
+
+    async def run(self) -> bool:
+        """Read what is new; True when there is more."""
+        found = await self.poll.imap(self.mailbox, self._search)
+        if self.is_new:
+            await self._store([])
+        size = batch_size(self.poll.lease.failures)
+        while found:
+            if self.poll.is_over:
+                return True
+            batch, found = found[:size], found[size:]
+            await self._read_batch(batch)
+        return False
+
+    def _search(self) -> list[int]:
+        state = self.mailbox.examine(self.folder)
+        if mailbox_cursor.must_begin_anew(self.cursor, state.uid_validity, state.uid_next):
+            return self._begin(state)
+        found = self.mailbox.search_range(self.cursor.search_from)
+        return mailbox_cursor.still_to_read(self.cursor, found)
+
+    def _begin(self, state: FolderState) -> list[int]:
+        """Of a folder that is new to us, only what arrived since our time; what lies below is left alone."""
+        wanted = self.mailbox.search_since(self.work.since.date())
+        highest = state.uid_next - 1 if state.uid_next else max(self.mailbox.search_range(1), default=0)
+        self.cursor = mailbox_cursor.begin(state.uid_validity, wanted, highest)
+        if self.cursor.last_uid:
+            present = self.mailbox.search_range(self.cursor.search_from, self.cursor.last_uid)
+            self.cursor = mailbox_cursor.leave_alone(self.cursor, present)
+        self.is_new = True
+        return wanted
+
+    async def _read_batch(self, batch: list[int]) -> None:
+        """Sizes, headers, the decision, the mails, and the one transaction."""
+        listed, mails = await self.poll.imap(self.mailbox, self._read_headers, batch)
+        uids = list(mails)
+        chosen = await self._choose([mails[uid] for uid in uids])
+        wanted = [uid for uid, is_wanted in zip(uids, chosen, strict=True) if is_wanted]
+        whole = await self.poll.imap(self.mailbox, self._read_whole, listed, wanted) if wanted else {}
+        crash("poll_after_fetch")
+        done = [uid for uid in uids if uid in whole or uid not in wanted]
+        self.cursor = mailbox_cursor.advance(self.cursor, batch, done)
+        await self._store([Arrived(raw, _arrival(listed[uid])) for uid, raw in whole.items()])
+
+    async def _store(self, arrived: list[Arrived]) -> None:
+        facts = (self.poll.lease, self.work.credential.account_id, self.folder, self.cursor, arrived)
+        self.poll.stored += await self.poll.means.database.run(mailboxes.store_batch, *facts)
+
+    def _read_headers(self, batch: list[int]) -> tuple[dict[int, Listing], dict[int, Mail]]:
+        try:
+            listed = self.mailbox.describe(batch)
+            headers = self.mailbox.headers(listed, list(listed))
+        except MailUnreadable:
+            if not self._may_skip(batch):
+                raise
+            return {}, {}
+        self.poll.count_bytes(sum(map(len, headers.values())))
+        return listed, {uid: read_mail(raw) for uid, raw in headers.items()}
+
+    def _read_whole(self, listed: dict[int, Listing], wanted: list[int]) -> dict[int, bytes]:
+        try:
+            whole = self.mailbox.mails(listed, wanted)
+        except MailUnreadable:
+            if not self._may_skip(wanted):
+                raise
+            return {}
+        self.poll.count_bytes(sum(map(len, whole.values())))
+        return whole
+
+    def _may_skip(self, uids: Sequence[int]) -> bool:
+        """Whether mails that the server will not give may be passed by: it refused them before.
+
+        They stay among what is asked for again, as long as they lie in the window.
+        """
+        was_asked = all(uid <= self.cursor.last_uid for uid in uids)
+        return was_asked or (len(uids) == 1 and self.poll.lease.failures > 1)
+
+    async def _choose(self, mails: Sequence[Mail]) -> list[bool]:
+        return await self.poll.means.database.run(mailboxes.choose_mails, self.work.credential, mails)
+
+
+def _arrival(listing: Listing) -> datetime:
+    """When the server took a mail in; servers' clocks run ahead, and some name no time."""
+    now = clock.utc_now()
+    return min(listing.arrived_at or now, now)
