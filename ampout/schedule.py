@@ -44,6 +44,10 @@ class CeleryConfiguration:
         "reconcile": _entry("dispatch.tasks.reconcile", settings.RECONCILE_EVERY_SECONDS),
         # Clears the personal fields of deleted contacts once nothing of theirs is under way.
         "clear_deleted": _entry("dispatch.tasks.clear_deleted", 60),
+        # Judges what came back, and draws its consequences.
+        "judge_notices": _entry("dispatch.tasks.judge_notices", settings.PLAN_EVERY_SECONDS),
+        # Empties the mails and calls that are older than RETENTION_DAYS.
+        "forget_old": _entry("dispatch.tasks.forget_old", 600),
         # Erases the kept answers of Idempotency-Keys after their 24 hours.
         "erase_old_answers": _entry("accounts.tasks.erase_old_answers", 60),
     }

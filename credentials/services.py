@@ -36,6 +36,7 @@ class CredentialValues(TypedDict, total=False):
     imap_port: int | None
     imap_username: str
     imap_password: str
+    plus_addressing: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ _S = MessageState
 ANSWERED = (_S.ACCEPTED, _S.UNKNOWN, _S.REFUSED)
 """What a bounce rate is a share of: messages that a server answered, or may have taken."""
 
-_BOUNCED = Q(state=_S.REFUSED.value, reason=VerdictReason.ADDRESS_REFUSED.value) | Q(bounce_kind="hard")
+_BOUNCED = Q(state=_S.REFUSED.value, reason=VerdictReason.ADDRESS_REFUSED.value) | Q(
+    bounce_kind="hard", state__in=[state.value for state in ANSWERED]
+)
 
 
 @dataclass(frozen=True, slots=True)

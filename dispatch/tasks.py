@@ -6,7 +6,7 @@ import socket
 from celery import shared_task
 
 from ampout.lib.shutdown import stop_requested
-from dispatch.services import deletion, mx
+from dispatch.services import deletion, mx, notices, poll_loop, retention
 from dispatch.services import deliver as deliver_service
 from dispatch.services import plan as plan_service
 from dispatch.services import reconcile as reconcile_service
@@ -30,6 +30,12 @@ def deliver() -> None:
     deliver_service.deliver(f"{socket.gethostname()}:{os.getppid()}", stop_requested)
 
 
+@shared_task(name="dispatch.tasks.poll")
+def poll() -> None:
+    """Run the poll loop of this worker until it shuts down; returns at once where one runs already."""
+    poll_loop.poll(f"{socket.gethostname()}:{os.getppid()}", stop_requested)
+
+
 @shared_task(name="dispatch.tasks.reconcile")
 def reconcile() -> None:
     """Heal what dead loops held."""
@@ -40,3 +46,15 @@ def reconcile() -> None:
 def clear_deleted() -> None:
     """Clear the personal fields of deleted contacts whose last message has ended."""
     deletion.clear_late_ones()
+
+
+@shared_task(name="dispatch.tasks.judge_notices")
+def judge_notices() -> None:
+    """Judge what came back and draw its consequences."""
+    notices.process_due()
+
+
+@shared_task(name="dispatch.tasks.forget_old")
+def forget_old() -> None:
+    """Empty what came back longer ago than it is kept."""
+    retention.forget_old()

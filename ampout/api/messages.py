@@ -1,4 +1,4 @@
-"""The ledger, message by message: what was sent, what waits, and what nobody knows the fate of."""
+"""The ledger, message by message: what was sent, what waits, what came back, and what nobody knows the fate of."""
 
 import uuid
 from typing import Any, cast
@@ -12,7 +12,7 @@ from ampout.api import queries
 from ampout.api.fields import Choice
 from ampout.api.resources import Resource, find_or_404
 from campaigns.selectors.campaigns import find_campaign
-from dispatch.models import Attempt, Message
+from dispatch.models import Attempt, Feedback, Message
 from dispatch.rules.message_state import MessageState
 from dispatch.services.evidence import Resolution, resolve_unknown
 
@@ -39,9 +39,33 @@ def show_message(message: Message) -> dict[str, Any]:
         "due_at": message.due_at,
         "wire_at": message.wire_at,
         "settled_at": message.settled_at,
+        "bounced_at": message.bounced_at,
+        "bounce_kind": message.bounce_kind or None,
+        "complained_at": message.complained_at,
         "attempts": [_show_attempt(attempt) for attempt in attempts],
         "reply": _show_reply(message.reply_code, message.reply_text),
         "created_at": message.created_at,
+    }
+
+
+def show_whole_message(message: Message) -> dict[str, Any]:
+    """A message with what came back about it, oldest first."""
+    feedback = sorted(message.feedback.all(), key=lambda one: (one.occurred_at, one.pk))
+    return show_message(message) | {"feedback": [_show_feedback(one) for one in feedback]}
+
+
+def _show_feedback(feedback: Feedback) -> dict[str, Any]:
+    return {
+        "kind": feedback.kind,
+        "occurred_at": feedback.occurred_at,
+        "matched_by": feedback.matched_by,
+        "status": feedback.status or None,
+        "hard": feedback.hard,
+        "sender": feedback.sender or None,
+        "subject": feedback.subject or None,
+        "text": feedback.text or None,
+        "language": feedback.language or None,
+        "return_date": feedback.return_date,
     }
 
 
@@ -81,9 +105,9 @@ class MessageResource(Resource):
     """What the resources of one message share."""
 
     def find(self, message_id: uuid.UUID) -> Message:
-        """A message of this account, with its attempts. Raises NotFound."""
-        rows: QuerySet[Any] = Message.objects.of(self.account)
-        message: Message = find_or_404(rows.prefetch_related("attempt_rows"), message_id, "message_not_found")
+        """A message of this account, with its attempts and what came back. Raises NotFound."""
+        rows: QuerySet[Any] = Message.objects.of(self.account).prefetch_related("attempt_rows", "feedback")
+        message: Message = find_or_404(rows, message_id, "message_not_found")
         return message
 
 
@@ -92,7 +116,7 @@ class MessageDetail(MessageResource):
 
     def get(self, _request: Request, message_id: uuid.UUID) -> Response:
         """One message."""
-        return Response(show_message(self.find(message_id)))
+        return Response(show_whole_message(self.find(message_id)))
 
 
 class ResolveMessage(MessageResource):
@@ -104,4 +128,4 @@ class ResolveMessage(MessageResource):
         choice = Resolution(self.read("message", RESOLVE)["as"])
         key: ApiKey = cast("ApiKey", request.auth)
         resolve_unknown(message_id, choice, actor=f"API key {key.prefix}…")
-        return Response(show_message(self.find(message_id)))
+        return Response(show_whole_message(self.find(message_id)))

@@ -11,7 +11,7 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ampout.api.fields import Choice, EmailAddress, Field, Id, Integer, Invalid, Nested, Secret, Text
+from ampout.api.fields import Boolean, Choice, EmailAddress, Field, Id, Integer, Invalid, Nested, Secret, Text
 from ampout.api.resources import Resource, find_or_404
 from ampout.api.throttles import count_request
 from ampout.lib.errors import ValidationFailed
@@ -95,6 +95,7 @@ CREDENTIAL = {
     "imap_port": Integer(minimum=1, maximum=HIGHEST_PORT, null=True),
     "imap_username": Text(longest=320),
     "imap_password": Secret(blank=True),
+    "plus_addressing": Boolean(),
 }
 ATTACHED_CREDENTIAL = CREDENTIAL | {"id": Id()}
 NESTED_CREDENTIAL = NestedCredential(schema=ATTACHED_CREDENTIAL)
@@ -136,6 +137,7 @@ def show_credential(credential: SmtpCredential) -> dict[str, Any]:
         "imap_host": credential.imap_host or None,
         "imap_port": credential.imap_port,
         "imap_username": credential.imap_username or None,
+        "plus_addressing": credential.plus_addressing,
         "reply_detection": credential.detects_replies,
         "provider": preset.key if preset else None,
         "advice": preset.advice.text if preset and preset.advice else None,

@@ -163,10 +163,58 @@ def _completed_with_work(now: datetime) -> Iterator[str]:
 def _ends_untold(_now: datetime) -> Iterator[str]:
     return _rows("""
         SELECT enrollment.id AS enrollment, enrollment.status FROM campaigns_enrollment enrollment
-        WHERE enrollment.status IN ('bounced', 'unsubscribed')
+        WHERE enrollment.status IN ('replied', 'bounced', 'unsubscribed')
           AND NOT EXISTS (SELECT 1 FROM events_event event
                           WHERE event.account_id = enrollment.account_id
                             AND event.fact = 'enrollment.' || enrollment.status || ':' || enrollment.id)
+    """)
+
+
+def _open_after_end(_now: datetime) -> Iterator[str]:
+    return _rows("""
+        SELECT id AS enrollment, status FROM campaigns_enrollment
+        WHERE status IN ('replied', 'bounced', 'unsubscribed') AND stopped_at IS NULL
+    """)
+
+
+def _ends_unproved(_now: datetime) -> Iterator[str]:
+    """A message is marked as returned or complained of, or an enrollment as replied, and nothing that came says so."""
+    return _rows("""
+        SELECT message.id AS message, CASE WHEN message.bounced_at IS NULL THEN 'complaint' ELSE 'bounce' END AS mark
+        FROM dispatch_message message
+        WHERE (message.bounced_at IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM dispatch_feedback feedback
+                               WHERE feedback.message_id = message.id AND feedback.kind = 'bounce'))
+           OR (message.complained_at IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM dispatch_feedback feedback
+                               WHERE feedback.message_id = message.id AND feedback.kind = 'feedback'))
+        UNION ALL
+        SELECT enrollment.id, 'reply' FROM campaigns_enrollment enrollment
+        WHERE enrollment.replied_at IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM dispatch_feedback feedback
+                          WHERE feedback.enrollment_id = enrollment.id AND feedback.kind = 'reply')
+    """)
+
+
+def _unsuppressed(_now: datetime) -> Iterator[str]:
+    """A suppression that somebody lifted keeps its row, without a scope."""
+    return _rows("""
+        SELECT message.id AS message, message.bounce_kind, message.complained_at
+        FROM dispatch_message message
+        WHERE (message.bounce_kind = 'hard' OR message.complained_at IS NOT NULL)
+          AND NOT EXISTS (SELECT 1 FROM campaigns_suppression suppression
+                          WHERE suppression.account_id = message.account_id
+                            AND suppression.digest = message.recipient_digest)
+    """)
+
+
+def _told_to_strangers(_now: datetime) -> Iterator[str]:
+    return _rows("""
+        SELECT feedback.id AS feedback, feedback.account_id AS account, message.account_id AS owner
+        FROM dispatch_feedback feedback
+        JOIN dispatch_message message ON message.id = feedback.message_id
+        JOIN dispatch_notice notice ON notice.id = feedback.notice_id
+        WHERE feedback.account_id <> message.account_id OR feedback.account_id <> notice.account_id
     """)
 
 
@@ -192,8 +240,12 @@ CHECKS: dict[str, Callable[[datetime], Iterator[str]]] = {
     "4 caps: units in use equal the messages that hold one": _units_disagree,
     "5 stop facts: nothing on the wire after a stop": _sent_after_stop,
     "5 stop facts: nothing planned after a stop": _planned_after_stop,
+    "5 stop facts: whoever replied, bounced or unsubscribed is stopped": _open_after_end,
+    "5 stop facts: an address that hard-bounced or complained is suppressed": _unsuppressed,
     "7 events: one for every message sent": _events_missing,
-    "7 events: one for every enrollment that bounced or unsubscribed": _ends_untold,
+    "7 events: one for every enrollment that replied, bounced or unsubscribed": _ends_untold,
+    "8 explainable: for every reply, bounce and complaint what came back is recorded": _ends_unproved,
+    "9 tenants are walled: what came back is about a message of the same account": _told_to_strangers,
     "order: no step before the one before it": _steps_out_of_order,
 }
 

@@ -38,7 +38,8 @@ WHERE id IN (
 _CLEAR_EVENTS = """
 WITH facts AS (
     SELECT enrollment.account_id, kind || ':' || enrollment.id AS fact
-    FROM campaigns_enrollment enrollment, unnest(ARRAY['enrollment.bounced', 'enrollment.unsubscribed']) kind
+    FROM campaigns_enrollment enrollment,
+         unnest(ARRAY['enrollment.opened', 'enrollment.replied', 'enrollment.bounced', 'enrollment.unsubscribed']) kind
     WHERE enrollment.contact_id = ANY(%(contacts)s)
     UNION ALL
     SELECT enrollment.account_id, 'enrollment.sent:' || enrollment.id || ':' || position
@@ -49,6 +50,20 @@ UPDATE events_event event
 SET data = event.data || '{"contact_email": null, "bounce_reason": null}'
 FROM facts WHERE event.account_id = facts.account_id AND event.fact = facts.fact
 """
+
+_CLEAR_FEEDBACK = """
+UPDATE dispatch_feedback SET text = '', subject = '', sender = '', evidence = '[]' WHERE message_id = ANY(%(messages)s)
+"""
+# One that is being judged right now is passed over: its judge comes to the message after us, and keeps nothing.
+_CLEAR_NOTICES = """
+UPDATE dispatch_notice SET body = '', headers = '', error = '', verdict = verdict - 'evidence'
+WHERE id IN (
+    SELECT id FROM dispatch_notice
+    WHERE id IN (SELECT notice_id FROM dispatch_feedback WHERE message_id = ANY(%(messages)s))
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+"""
+_CLEAR_HITS = "UPDATE dispatch_hit SET url = '', user_agent = '', network = '' WHERE message_id = ANY(%(messages)s)"
 
 # Their own, and the test messages that went to their address under nobody's name.
 _MESSAGES_OF = """
@@ -141,6 +156,8 @@ def clear_personal_fields(contact_ids: list[uuid.UUID]) -> int:
     Attempt.everywhere.filter(message__in=messages).update(reply_text="")
     Enrollment.everywhere.filter(contact_id__in=ids).update(bounce_reason="")
     sql.execute(_CLEAR_EVENTS, {"contacts": ids})
+    for statement in (_CLEAR_FEEDBACK, _CLEAR_NOTICES, _CLEAR_HITS):
+        sql.execute(statement, {"messages": messages})
     return Contact.everywhere.filter(pk__in=ids).update(**CLEARED_CONTACT)
 
 

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from ampout.events.models import Event
 from campaigns.models import Contact, Enrollment
 from campaigns.selectors.contacts import suppressions_on
-from dispatch.models import Attempt, Message
+from dispatch.models import Attempt, Feedback, Message
 
 CONTACT_FIELDS = (
     *("id", "email", "first_name", "last_name", "company", "custom_fields"),
@@ -21,9 +21,14 @@ ENROLLMENT_FIELDS = (
 MESSAGE_FIELDS = (
     *("id", "stream", "campaign_id", "enrollment_id", "step_position", "recipient", "subject", "message_id"),
     *("delivered_message_id", "state", "reason", "created_at", "wire_at", "settled_at", "reply_code", "reply_text"),
+    *("bounced_at", "bounce_kind", "complained_at"),
 )
 ATTEMPT_FIELDS = ("message_id", "started_at", "ended_at", "stage", "state", "reason", "reply_code", "reply_text")
 SUPPRESSION_FIELDS = ("id", "kind", "scope", "reason", "suppressed_at")
+FEEDBACK_FIELDS = (
+    *("id", "message_id", "enrollment_id", "kind", "occurred_at", "status", "hard", "sender", "subject", "text"),
+    *("language", "return_date"),
+)
 EVENT_FIELDS = ("id", "type", "created_at", "data")
 
 
@@ -38,6 +43,8 @@ def export_contact(contact: Contact) -> dict[str, Any]:
     messages = messages.filter(recipient_digest=bytes(contact.address_digest))
     attempts: QuerySet[Any] = Attempt.objects.of(account)
     attempts = attempts.filter(message__in=messages.order_by().values("pk")).order_by("pk")
+    feedback: QuerySet[Any] = Feedback.objects.of(account)
+    feedback = feedback.filter(message__in=messages.order_by().values("pk")).order_by("occurred_at", "pk")
     events = Event.objects.of(account).filter(data__contact_id=str(contact.pk)).order_by("sequence")
     return {
         "contact": _values(contact, CONTACT_FIELDS),
@@ -45,6 +52,7 @@ def export_contact(contact: Contact) -> dict[str, Any]:
         "enrollments": list(enrollments.values(*ENROLLMENT_FIELDS)),
         "messages": list(messages.order_by("created_at", "pk").values(*MESSAGE_FIELDS)),
         "attempts": list(attempts.values(*ATTEMPT_FIELDS)),
+        "feedback": list(feedback.values(*FEEDBACK_FIELDS)),
         "suppressions": list(suppressions_on(contact).order_by("created_at").values(*SUPPRESSION_FIELDS)),
         "events": list(events.values(*EVENT_FIELDS)),
     }

@@ -29,6 +29,7 @@ from dispatch.rules.compose import (
     compile_step,
     is_message_id,
 )
+from dispatch.rules.return_path import make_return_path
 from dispatch.rules.wire_hygiene import check_wire
 from dispatch.services.claim import Claim
 from dispatch.services.unsubscribe import make_token
@@ -187,9 +188,17 @@ def _address(text: str) -> str:
 
 def _envelope(credential: SmtpCredential, message: Message) -> Envelope | None:
     try:
-        return Envelope(_address(credential.from_email), _address(message.recipient))
+        return Envelope(_return_path(credential, message), _address(message.recipient))
     except ValueError:
         return None
+
+
+def _return_path(credential: SmtpCredential, message: Message) -> str:
+    """Where a bounce goes: the sender's address, with the message's token where its mailbox takes such addresses."""
+    sender = _address(credential.from_email)
+    if not credential.plus_addressing:
+        return sender
+    return make_return_path(sender, message.pk, settings.DIGEST_KEY.encode()) or sender
 
 
 def _login(credential: SmtpCredential) -> SmtpLogin | None:

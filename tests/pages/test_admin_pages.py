@@ -22,7 +22,7 @@ from dispatch.models import DeliveryWorker, Message, MxVerdict
 from tests import factories
 from tests.pages import admin_records
 from tests.pages.admin_pages import count_queries, history_url, read
-from tests.pages.admin_records import ANSWER, HOSTILE, MAKERS, PASSWORD_HASH
+from tests.pages.admin_records import ANSWER, BODY, HOSTILE, MAKERS, PASSWORD_HASH
 
 PROJECT = {"ampout", "campaigns", "credentials", "dispatch"}
 PROJECT_MODELS = [model for model in apps.get_models() if model.__module__.partition(".")[0] in PROJECT]
@@ -263,6 +263,7 @@ def test_no_page_shows_a_secret(operator: Client, model: type[Model]) -> None:
     assert factories.SMTP_PASSWORD not in pages
     assert factories.IMAP_PASSWORD not in pages
     assert ANSWER not in pages
+    assert BODY not in pages
     assert "gAAAA" not in pages  # how every token of an encrypted field begins
     assert issued.plaintext not in pages
     if isinstance(record, ApiKey):

@@ -1,0 +1,48 @@
+"""What came back: notices as they were stored, and what they said about messages."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+
+from ampout.api.admin.base import RecordAdmin
+from ampout.api.admin.columns import ACCOUNT, CREDENTIAL, hexadecimal, link_to
+from ampout.api.admin.filters import code_filter
+from dispatch.models import Feedback, Notice
+from dispatch.rules.classify.verdict import MailKind
+
+
+@admin.register(Notice)
+class NoticeAdmin(RecordAdmin):
+    """Mails and providers' calls. The body is nobody's to read here; the verdict says what was made of it."""
+
+    list_display = ("received_at", "source", CREDENTIAL, "verdict", "processed_at", "failures", "error")
+    list_filter = ("source", ("processed_at", admin.EmptyFieldListFilter), "received_at")
+    search_fields = ("credential__from_email", "error")
+    search_ids = ("pk", "credential_id", "account_id")
+    related = ("account", "credential")
+    replaced: ClassVar[Any] = {"dedupe": hexadecimal("dedupe")}
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(RecordAdmin):
+    """What a notice said about one message."""
+
+    list_display = (
+        "occurred_at",
+        "kind",
+        "hard",
+        "status",
+        "sender",
+        link_to("message", text=lambda message: message.message_id),
+        "matched_by",
+        CREDENTIAL,
+        ACCOUNT,
+    )
+    list_filter = (code_filter("kind", MailKind), "hard", "matched_by", "occurred_at")
+    search_fields = ("message__message_id", "sender", "status")
+    search_ids = ("pk", "notice_id", "message_id", "enrollment_id", "credential_id", "account_id")
+    related = ("account", "message", "credential")
+    replaced: ClassVar[Any] = {
+        "enrollment": link_to("enrollment", text=lambda enrollment: f"{enrollment.contact} in {enrollment.campaign}"),
+        "notice": link_to("notice"),
+    }
