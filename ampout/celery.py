@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ampout.settings")
 
 app = Celery("ampout")
 app.config_from_object("ampout.schedule:CeleryConfiguration")
-app.autodiscover_tasks(["ampout.accounts", "dispatch"])
+app.autodiscover_tasks(["ampout.accounts", "ampout.events", "dispatch"])
 
 _PR_SET_PDEATHSIG = 1
 

@@ -40,6 +40,8 @@ class CeleryConfiguration:
         "look_up_mx": _entry("dispatch.tasks.look_up_mx", settings.PLAN_EVERY_SECONDS),
         # Starts the deliver loop in a worker process that has none.
         "deliver": _entry("dispatch.tasks.deliver", settings.PLAN_EVERY_SECONDS),
+        # Starts the webhook loop in a worker process that has none.
+        "deliver_webhooks": _entry("events.tasks.deliver_webhooks", settings.PLAN_EVERY_SECONDS),
         # Heals what a dead worker held.
         "reconcile": _entry("dispatch.tasks.reconcile", settings.RECONCILE_EVERY_SECONDS),
         # Clears the personal fields of deleted contacts once nothing of theirs is under way.
@@ -48,6 +50,8 @@ class CeleryConfiguration:
         "judge_notices": _entry("dispatch.tasks.judge_notices", settings.PLAN_EVERY_SECONDS),
         # Empties the mails and calls that are older than RETENTION_DAYS.
         "forget_old": _entry("dispatch.tasks.forget_old", 600),
+        # Deletes webhook deliveries past their RETENTION_DAYS; often, so that a restart of beat delays it little.
+        "delete_old_deliveries": _entry("events.tasks.delete_old_deliveries", 600),
         # Erases the kept answers of Idempotency-Keys after their 24 hours.
         "erase_old_answers": _entry("accounts.tasks.erase_old_answers", 60),
     }

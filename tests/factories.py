@@ -8,6 +8,7 @@ from typing import Any
 from ampout.accounts import services as accounts
 from ampout.accounts.models import Account
 from ampout.accounts.services import IssuedKey
+from ampout.events.models import WebhookEndpoint
 from ampout.lib.addresses import parse_address
 from campaigns.models import (
     Batch,
@@ -22,13 +23,17 @@ from campaigns.models import (
 )
 from campaigns.rules.suppression import SCOPE_OF, SuppressionReason
 from campaigns.services.digests import address_digest, domain_digest
-from credentials.models import SmtpCredential
+from credentials.models import ProviderHook, SmtpCredential
 from dispatch.models import Message
 
 _numbers = itertools.count(1)
 
 SMTP_PASSWORD = "smtp-canary-8d1f"
 IMAP_PASSWORD = "imap-canary-53ab"
+WEBHOOK_SECRET = "whsec_d2ViaG9vay1jYW5hcnktOTFiMy1hbmQtbW9yZQ=="
+WEBHOOK_URL = "https://hooks.receiver.example/url-canary-4e6d?key=url-canary-4e6d"
+HOOK_SECRET = "hook-canary-9e04"
+SIGNING_KEY = "signing-canary-c1d7"
 
 
 def make_account(name: str = "Alice", **fields: Any) -> Account:
@@ -41,6 +46,13 @@ def make_account(name: str = "Alice", **fields: Any) -> Account:
 def make_key(account: Account, **fields: Any) -> IssuedKey:
     """A bearer key; `.plaintext` goes into the header."""
     return accounts.issue_key(account, **fields)
+
+
+def make_webhook(account: Account, url: str = WEBHOOK_URL, **fields: Any) -> WebhookEndpoint:
+    """An endpoint for all events."""
+    fields = {"event_filters": ["*"], "secret": WEBHOOK_SECRET, "host": url.split("/")[2]} | fields
+    created: WebhookEndpoint = WebhookEndpoint.objects.create(account=account, url=url, **fields)
+    return created
 
 
 def make_import(account: Account, **fields: Any) -> ContactImport:
@@ -70,6 +82,12 @@ def make_suppression(
     return Suppression.objects.create(
         account=account, kind=kind, digest=digest, scope=SCOPE_OF[reason].value, reason=reason.value, **fields
     )
+
+
+def make_hook(credential: SmtpCredential, **fields: Any) -> ProviderHook:
+    """A provider's hook on this credential, with a secret that a leak would show."""
+    fields = {"provider": "postmark", "secret": HOOK_SECRET} | fields
+    return ProviderHook.objects.create(account_id=credential.account_id, credential=credential, **fields)
 
 
 def make_credential(account: Account, **fields: Any) -> SmtpCredential:

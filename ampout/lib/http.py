@@ -49,7 +49,9 @@ class HttpFailureReason(StrEnum):
     REFUSED = "refused"
     """The door does not let us go there."""
     UNRESOLVED = "unresolved"
-    """The host has no address, or the DNS was silent."""
+    """The host has no address."""
+    DNS_SILENT = "dns_silent"
+    """Nobody said whether the host has an address: that is no verdict about the URL."""
     NO_CONNECTION = "no_connection"
     TLS = "tls"
     """No TLS, or a certificate that cannot be verified."""
@@ -183,8 +185,10 @@ def _is_in_allowed_networks(target: CheckedTarget) -> bool:
 
 
 def _failure_of(error: TargetRefused | TargetUnresolved) -> HttpFailure:
-    refused = isinstance(error, TargetRefused)
-    return HttpFailure(HttpFailureReason.REFUSED if refused else HttpFailureReason.UNRESOLVED, error.message)
+    if isinstance(error, TargetRefused):
+        return HttpFailure(HttpFailureReason.REFUSED, error.message)
+    reason = HttpFailureReason.DNS_SILENT if error.temporary else HttpFailureReason.UNRESOLVED
+    return HttpFailure(reason, error.message)
 
 
 class _CheckedBackend(httpcore2.AsyncNetworkBackend):

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from ampout.lib import http
 from ampout.lib.http import HttpFailure, HttpFailureReason, Response, fetch, parse_url, send
 from tests.peers.certificates import SERVER_NAME, Certificates, certificates
-from tests.peers.dns_server import DnsServer
+from tests.peers.dns_server import Behaviour, DnsServer
 from tests.peers.webhook_sink import Manner, Reply, WebhookSink, running_webhook_sink, sink, tls_sink
 
 __all__ = ["certificates", "sink", "tls_sink"]
@@ -181,6 +181,11 @@ def test_every_call_checks_anew(sink: WebhookSink, dns_server: DnsServer) -> Non
 
 def test_a_name_without_addresses_is_unresolved(dns_server: DnsServer) -> None:
     assert failure("https://nowhere.peer.test/").reason is HttpFailureReason.UNRESOLVED
+
+
+def test_silence_of_the_dns_is_told_apart_from_absence(dns_server: DnsServer) -> None:
+    dns_server.behave("slow.peer.test", Behaviour.SERVFAIL)
+    assert failure("https://slow.peer.test/").reason is HttpFailureReason.DNS_SILENT
 
 
 def test_plain_http_is_refused_outside_allowed_networks() -> None:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model
 
 from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
-from ampout.events.models import Event
+from ampout.events.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
 from campaigns.models import (
     Batch,
     Campaign,
@@ -24,14 +24,27 @@ from campaigns.models import (
     SkipCount,
     Suppression,
 )
-from credentials.models import SmtpCredential
-from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, HealthDue, Lane, Message, MxVerdict
+from credentials.models import ProviderHook, SmtpCredential
+from dispatch.models import (
+    Attempt,
+    CapWarning,
+    DailyUsage,
+    DeliveryWorker,
+    Feedback,
+    HealthDue,
+    Lane,
+    Message,
+    MxVerdict,
+    Notice,
+)
 from tests import factories
 
 HOSTILE = "<script>alert(1)</script>{{7*7}}\"'"
 """What a tenant may call anything."""
 ANSWER = "answer-canary-77c2"
 """A kept answer to a call, which may hold a new key's plaintext."""
+BODY = "body-canary-19ac"
+"""What somebody wrote to a mailbox: no operator's business."""
 PASSWORD_HASH = "pbkdf2_sha256$1000000$saltcanary$hashcanaryhashcanaryhashcanary00="
 """What stands in for an operator's password."""
 NOW = datetime(2026, 11, 22, 6, 30, 15, tzinfo=UTC)
@@ -107,6 +120,40 @@ def attempt() -> Attempt:
     return found
 
 
+def notice() -> Notice:
+    """A mail with hostile headers and a private body."""
+    of = credential()
+    found: Notice = Notice.everywhere.create(
+        account=of.account,
+        credential=of,
+        source="imap",
+        dedupe=uuid.uuid4().bytes,
+        headers=HOSTILE,
+        body=BODY.encode(),
+        error=HOSTILE,
+        verdict={"kind": "reply", "evidence": [HOSTILE]},
+    )
+    return found
+
+
+def feedback() -> Feedback:
+    """A reply in hostile words."""
+    of, about = notice(), message()
+    found: Feedback = Feedback.everywhere.create(
+        account=of.account,
+        notice=of,
+        message=about,
+        credential=of.credential,
+        enrollment=about.enrollment,
+        kind="reply",
+        matched_by="message_id",
+        sender=HOSTILE,
+        subject=HOSTILE,
+        text=HOSTILE,
+    )
+    return found
+
+
 def idempotency_record() -> IdempotencyRecord:
     """A kept answer with a secret in it."""
     return IdempotencyRecord.objects.create(
@@ -140,6 +187,38 @@ def event() -> Event:
     return found
 
 
+def webhook() -> WebhookEndpoint:
+    """A disabled endpoint with secrets in its path and beside it."""
+    return factories.make_webhook(
+        account(), previous_secret=factories.WEBHOOK_SECRET, disabled_at=NOW, disabled_reason="gone"
+    )
+
+
+def webhook_delivery() -> WebhookDelivery:
+    """A delivery that its receiver refused in hostile words."""
+    of, to = event(), webhook()
+    found: WebhookDelivery = WebhookDelivery.everywhere.create(
+        account=to.account, endpoint=to, event=of, due_at=NOW, attempt=1, tries=1, status_code=500, error=HOSTILE
+    )
+    return found
+
+
+def webhook_attempt() -> WebhookAttempt:
+    """A call that was answered in hostile words."""
+    of = webhook_delivery()
+    found: WebhookAttempt = WebhookAttempt.everywhere.create(
+        account=of.account,
+        delivery=of,
+        number=1,
+        started_at=NOW,
+        ended_at=NOW,
+        status_code=500,
+        error=HOSTILE,
+        response_excerpt=HOSTILE,
+    )
+    return found
+
+
 def domain() -> str:
     """A fresh domain."""
     return f"domain{next(_numbers)}.example"
@@ -150,6 +229,12 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     ApiKey: lambda: factories.make_key(account(), label=HOSTILE).key,
     IdempotencyRecord: idempotency_record,
     Event: event,
+    WebhookEndpoint: webhook,
+    WebhookDelivery: webhook_delivery,
+    WebhookAttempt: webhook_attempt,
+    WebhookLoop: lambda: WebhookLoop.objects.create(
+        name=f"host{next(_numbers)}", id=uuid.uuid4(), started_at=NOW, lease_until=NOW
+    ),
     Outreach: lambda: factories.make_outreach(account(), name=HOSTILE),
     Campaign: campaign,
     CampaignCredential: attachment,
@@ -161,8 +246,11 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     Enrollment: enrollment,
     Suppression: lambda: factories.make_suppression(account(), domain()),
     SmtpCredential: credential,
+    ProviderHook: lambda: factories.make_hook(credential(), provider="sendgrid", signing_key=factories.SIGNING_KEY),
     Message: message,
     Attempt: attempt,
+    Notice: notice,
+    Feedback: feedback,
     Lane: lambda: Lane.objects.create(credential=credential(), back_off_until=NOW),
     HealthDue: lambda: HealthDue.objects.create(credential=credential(), since=NOW),
     DailyUsage: lambda: DailyUsage.objects.create(

@@ -223,6 +223,7 @@ def test_the_first_page_shows_how_much_there_is_to_do(operator: Client) -> None:
         "Active campaigns": 0,
         "Disabled credentials": 3,
         "Deliver loops": 0,
+        "Disabled webhooks": 0,
     }
 
 
@@ -262,6 +263,8 @@ def test_no_page_shows_a_secret(operator: Client, model: type[Model]) -> None:
     pages = every_page(operator, record)
     assert factories.SMTP_PASSWORD not in pages
     assert factories.IMAP_PASSWORD not in pages
+    assert factories.WEBHOOK_SECRET not in pages
+    assert "url-canary" not in pages
     assert ANSWER not in pages
     assert BODY not in pages
     assert "gAAAA" not in pages  # how every token of an encrypted field begins

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from ampout.api.admin import accounts, campaigns, contacts, credentials, events, feedback, ledger, operators
+from ampout.api.admin import accounts, campaigns, contacts, credentials, events, feedback, ledger, operators, webhooks
 
-__all__ = ["accounts", "campaigns", "contacts", "credentials", "events", "feedback", "ledger", "operators"]
+__all__ = ["accounts", "campaigns", "contacts", "credentials", "events", "feedback", "ledger", "operators", "webhooks"]
 
 admin.site.index_title = "Overview"

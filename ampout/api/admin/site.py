@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
 from ampout.api.admin.columns import list_url, options_of, permission
 from ampout.api.admin.ledger import MessageAdmin
-from ampout.events.models import Event
+from ampout.events.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
 from ampout.lib import clock
 from campaigns.models import (
     Batch,
@@ -30,8 +30,19 @@ from campaigns.models import (
     Suppression,
 )
 from campaigns.rules.campaign_state import CampaignStatus
-from credentials.models import SmtpCredential
-from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, HealthDue, Lane, Message, MxVerdict
+from credentials.models import ProviderHook, SmtpCredential
+from dispatch.models import (
+    Attempt,
+    CapWarning,
+    DailyUsage,
+    DeliveryWorker,
+    Feedback,
+    HealthDue,
+    Lane,
+    Message,
+    MxVerdict,
+    Notice,
+)
 from dispatch.rules.message_state import OUTSTANDING, UNSTARTED, MessageState
 
 MENU: dict[str, dict[type[models.Model], str]] = {
@@ -45,8 +56,10 @@ MENU: dict[str, dict[type[models.Model], str]] = {
     },
     "People": {Contact: "contacts", ContactImport: "upload_file", Suppression: "block"},
     "Ledger": {Message: "mail", Attempt: "send", Event: "event_note"},
+    "What came back": {Feedback: "reply", Notice: "inbox"},
     "Senders": {
         SmtpCredential: "key",
+        ProviderHook: "webhook",
         CampaignCredential: "link",
         DailyUsage: "speed",
         CapWarning: "warning",
@@ -54,6 +67,12 @@ MENU: dict[str, dict[type[models.Model], str]] = {
         HealthDue: "monitor_heart",
         MxVerdict: "dns",
         DeliveryWorker: "memory",
+    },
+    "Webhooks": {
+        WebhookEndpoint: "webhook",
+        WebhookDelivery: "outbox",
+        WebhookAttempt: "call_made",
+        WebhookLoop: "memory",
     },
     "Accounts": {Account: "apartment", ApiKey: "vpn_key", IdempotencyRecord: "repeat"},
     "Operators": {User: "person", Group: "group", LogEntry: "history"},
@@ -95,7 +114,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def figures() -> list[Figure]:
     """What an operator looks at first; each is read by an index that grows with the work at hand, not with the past."""
-    return [*_of_messages(clock.utc_now()), *_of_senders(clock.utc_now())]
+    return [*_of_messages(clock.utc_now()), *_of_senders(clock.utc_now()), _of_webhooks()]
 
 
 def _of_messages(now: datetime) -> list[Figure]:
@@ -127,6 +146,12 @@ def _of_senders(now: datetime) -> list[Figure]:
         Figure("Disabled credentials", disabled.count(), "set aside until somebody re-enables them", disabled_url),
         Figure("Deliver loops", loops.count(), "alive: none means that nothing is sent", loops_url),
     ]
+
+
+def _of_webhooks() -> Figure:
+    disabled = WebhookEndpoint.everywhere.filter(disabled_at__isnull=False, deleted_at__isnull=True)
+    url = f"{list_url(WebhookEndpoint)}?disabled_at__isempty=0&deleted_at__isempty=1"
+    return Figure("Disabled webhooks", disabled.count(), "receivers that are gone, or failed for five days", url)
 
 
 def _lateness(due_at: datetime | None, now: datetime) -> str:

@@ -18,10 +18,17 @@ class Event(AccountOwned):
     fact = models.CharField(max_length=120, help_text="Names the transition this tells of; unique in the account.")
     data = models.JSONField()
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)
+    fanned_out_at = models.DateTimeField(
+        null=True, editable=False, help_text="When its webhook deliveries were made, as many as there are."
+    )
 
     class Meta(AccountOwned.Meta):
         ordering = ("-sequence",)
         constraints = (models.UniqueConstraint(fields=["account", "fact"], name="event_once_per_fact"),)
+        # Not a cursor: a transaction that began early may commit late, and its events come in below the highest number.
+        indexes = (
+            models.Index(fields=["sequence"], condition=models.Q(fanned_out_at__isnull=True), name="event_to_fan_out"),
+        )
 
     def __str__(self) -> str:
         return f"{self.type} {self.fact}"

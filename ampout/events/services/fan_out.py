@@ -1,0 +1,46 @@
+"""From the log of events to deliveries: one row for every endpoint that wants an event, made off the hot path.
+
+Events say themselves whether they were fanned out. A cursor over their numbers would skip those of a transaction that
+began early and committed late.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from ampout.events.rules.delivery_state import DeliveryState
+from ampout.lib import sql
+
+BATCH = 1_000
+
+_FAN_OUT = """
+WITH batch AS MATERIALIZED (
+    SELECT sequence, account_id, type, created_at
+    FROM events_event
+    WHERE fanned_out_at IS NULL
+    ORDER BY sequence
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), made AS (
+    INSERT INTO events_webhookdelivery
+        (id, account_id, endpoint_id, event_id, state, attempt, tries, due_at, error, created_at)
+    SELECT gen_random_uuid(), batch.account_id, endpoint.id, batch.sequence, %(pending)s, 0, 0, %(now)s, '', %(now)s
+    FROM batch
+    JOIN events_webhookendpoint endpoint ON endpoint.account_id = batch.account_id
+    WHERE endpoint.disabled_at IS NULL
+      AND endpoint.deleted_at IS NULL
+      AND endpoint.created_at <= batch.created_at
+      AND endpoint.event_filters ?| ARRAY['*', split_part(batch.type, '.', 1) || '.*', batch.type]
+    ON CONFLICT (event_id, endpoint_id) DO NOTHING
+)
+UPDATE events_event SET fanned_out_at = %(now)s WHERE sequence IN (SELECT sequence FROM batch)
+"""
+
+
+def fan_out(*, now: datetime, limit: int = BATCH) -> int:
+    """Make the deliveries of the oldest events that have none yet; returns how many events that were.
+
+    Many loops may call it side by side: a batch is locked, and the others take the next one.
+    """
+    with transaction.atomic():
+        return sql.execute(_FAN_OUT, {"limit": limit, "now": now, "pending": DeliveryState.PENDING.value})

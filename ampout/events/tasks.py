@@ -1,0 +1,22 @@
+"""Celery's edges of this app."""
+
+import os
+import socket
+
+from celery import shared_task
+
+from ampout.events.services import deliver_webhooks as loop_service
+from ampout.events.services import retention
+from ampout.lib.shutdown import stop_requested
+
+
+@shared_task(name="events.tasks.deliver_webhooks")
+def deliver_webhooks() -> None:
+    """Run the webhook loop of this worker until it shuts down; returns at once where one runs already."""
+    loop_service.deliver_webhooks(f"{socket.gethostname()}:{os.getppid()}", stop_requested)
+
+
+@shared_task(name="events.tasks.delete_old_deliveries")
+def delete_old_deliveries() -> None:
+    """Delete the deliveries that are past RETENTION_DAYS."""
+    retention.delete_old_deliveries()
