@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ampout.lib import clock
+from ampout.sandbox.aftermath import Aftermath
 from ampout.sandbox.ca import DamagedAuthorityError, make_server_context
 from ampout.sandbox.dns import DnsServer, start_dns_server
-from ampout.sandbox.log import JsonLinesLog, refused_log_path
+from ampout.sandbox.imap import start_imap_server
+from ampout.sandbox.log import JsonLinesLog, behaviours_log_path, refused_log_path
+from ampout.sandbox.mailboxes import Mailboxes
 from ampout.sandbox.recipients import Pace
 from ampout.sandbox.server import Recipients, start_smtp_server
 
@@ -47,30 +50,51 @@ async def _run(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     context = make_server_context(options.state_dir, options.host, clock.utc_now())
+    mailboxes = Mailboxes(options.state_dir / "mail", clock.utc_now())
     accepted, refused = JsonLinesLog(options.log), JsonLinesLog(refused_log_path(options.log))
-    recipients = Recipients(
-        accepted=accepted,
-        refused=refused,
-        password=options.password,
-        pace=Pace(options.greylist_seconds, options.full_tries, options.slow_seconds),
-        read_clock=clock.utc_now,
-    )
+    aftermath, recipients = _make_recipients(options, mailboxes, accepted, refused)
     smtp = await start_smtp_server(recipients, host=options.host, port=options.port, context=context)
+    imap = await start_imap_server(
+        mailboxes, password=options.password, host=options.host, port=options.imap_port, context=context
+    )
     dns = None if options.dns_port is None else await start_dns_server(host=options.host, port=options.dns_port)
-    _say_ready(options.host, smtp.sockets[0].getsockname()[1], dns)
+    _say_ready(options.host, smtp, imap, dns)
     await stop.wait()
     smtp.close()
+    imap.close()
     if dns is not None:
         dns.close()
+    await aftermath.close()
     await accepted.close()
     await refused.close()
 
 
-def _say_ready(host: str, smtp_port: int, dns: DnsServer | None) -> None:
-    """One line on stdout, as soon as everything listens: ``ready smtp=127.0.0.1:2525 dns=127.0.0.1:5353``."""
+def _make_recipients(
+    options: argparse.Namespace, mailboxes: Mailboxes, accepted: JsonLinesLog, refused: JsonLinesLog
+) -> tuple[Aftermath, Recipients]:
+    pace = Pace(options.greylist_seconds, options.full_tries, options.slow_seconds, options.answer_seconds)
+    behaviours = JsonLinesLog(behaviours_log_path(options.log))
+    aftermath = Aftermath(
+        mailboxes=mailboxes, log=behaviours, pace=pace, web_port=options.web_port, read_clock=clock.utc_now
+    )
+    recipients = Recipients(
+        accepted=accepted,
+        refused=refused,
+        aftermath=aftermath,
+        password=options.password,
+        pace=pace,
+        read_clock=clock.utc_now,
+    )
+    return aftermath, recipients
+
+
+def _say_ready(host: str, smtp: asyncio.Server, imap: asyncio.Server, dns: DnsServer | None) -> None:
+    """One line on stdout, as soon as everything listens: ``ready smtp=127.0.0.1:2525 imap=127.0.0.1:2993``."""
     shown_host = f"[{host}]" if ":" in host else host
-    line = f"ready smtp={shown_host}:{smtp_port}"
-    sys.stdout.write(line + ("" if dns is None else f" dns={shown_host}:{dns.port}") + "\n")
+    ports = {"smtp": smtp.sockets[0].getsockname()[1], "imap": imap.sockets[0].getsockname()[1]}
+    if dns is not None:
+        ports["dns"] = dns.port
+    sys.stdout.write(" ".join(["ready", *(f"{name}={shown_host}:{port}" for name, port in ports.items())]) + "\n")
     sys.stdout.flush()
 
 
@@ -93,6 +117,8 @@ def _make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", type=_loopback_address, default="127.0.0.1", help="loopback IP address to listen on")
     add("--port", type=_port, default=0, help="SMTP port (STARTTLS); 0 takes a free one")
+    add("--imap-port", type=_port, default=0, help="IMAP port (TLS from the first byte); 0 takes a free one")
+    add("--web-port", type=_port, help="port of Ampout on loopback, the only one that recipients visit; none otherwise")
     add("--dns-port", type=_port, help="DNS port, UDP and TCP; 0 takes a free one; no DNS when left out")
     add("--log", type=Path, required=True, help="file that gets one JSON line for every accepted message")
     add("--state-dir", type=Path, required=True, help="folder for the certificate authority (ca.pem) and server keys")
@@ -100,6 +126,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--greylist-seconds", type=float, default=pace.greylist_seconds, help="until a greylisting recipient accepts")
     add("--full-tries", type=int, default=pace.full_tries, help="tries that find a full mailbox full")
     add("--slow-seconds", type=float, default=pace.slow_seconds, help="a slow recipient's wait before each answer")
+    add("--answer-seconds", type=float, default=pace.answer_seconds, help="the longest a person takes to answer")
     return parser
 
 

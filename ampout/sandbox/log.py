@@ -1,4 +1,4 @@
-"""The recipients' log: one JSON line a message, on disk before the sender is told, so that a ledger can be held to it.
+"""The recipients' logs: one JSON line a message, on disk before the sender is told, so that a ledger can be held to it.
 
 A line is written and flushed to the disk before the 250 is answered. Hence: every 250 has its line; a line without a
 250 means the sender vanished, or this machine died, in between, and the sender must call that message ``unknown``.
@@ -21,6 +21,11 @@ class LogNotWrittenError(Exception):
 def refused_log_path(log_path: Path) -> Path:
     """Where the refusals go: ``accepted.jsonl`` → ``accepted.refused.jsonl``, in the same folder."""
     return log_path.with_suffix(".refused.jsonl")
+
+
+def behaviours_log_path(log_path: Path) -> Path:
+    """Where the acts of the recipients go: ``behaviours.jsonl``, in the same folder."""
+    return log_path.with_name("behaviours.jsonl")
 
 
 class JsonLinesLog:

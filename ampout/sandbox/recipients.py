@@ -36,6 +36,64 @@ class Behaviour(StrEnum):
     REWRITE = "rewrite"
     """Accepts under a Message-ID of the provider's own, named in the final answer, as Amazon SES does."""
 
+    # All below accept at once; what they do afterwards is decided in reactions.py.
+    REPLY = "reply"
+    """A person who answers the first message in plain text, the message quoted below."""
+    REPLY_HTML = "reply-html"
+    """A person who answers the first message in HTML, as Outlook, Gmail or Apple Mail write it."""
+    REMOVE = "remove"
+    """A person who answers that they want no more mail."""
+    OOO_DE = "ooo-de"
+    """Out of office, in German."""
+    OOO_EN = "ooo-en"
+    """Out of office, in English."""
+    OOO_ES = "ooo-es"
+    """Out of office, in Spanish."""
+    OOO_FR = "ooo-fr"
+    """Out of office, in French."""
+    OOO_IT = "ooo-it"
+    """Out of office, in Italian."""
+    OOO_JA = "ooo-ja"
+    """Out of office, in Japanese."""
+    OOO_NL = "ooo-nl"
+    """Out of office, in Dutch."""
+    OOO_PL = "ooo-pl"
+    """Out of office, in Polish."""
+    OOO_PT = "ooo-pt"
+    """Out of office, in Portuguese."""
+    OOO_SV = "ooo-sv"
+    """Out of office, in Swedish."""
+    OOO_DATE = "ooo-date"
+    """Out of office, with the day of return, in one of four languages."""
+    OOO_LATER = "ooo-later"
+    """Reads two messages, then leaves: out of office with the day of return, from the third of a thread on."""
+    OOO_PLAIN = "ooo-plain"
+    """Out of office by a program that says so in the subject alone."""
+    DSN_POSTFIX = "dsn-postfix"
+    """Does not exist, as a Postfix behind the first server finds out: a report of RFC 3464."""
+    DSN_EXCHANGE = "dsn-exchange"
+    """Does not exist, told by Exchange in a text alone."""
+    DSN_QMAIL = "dsn-qmail"
+    """Does not exist, told by qmail in a text alone."""
+    DSN_FULL = "dsn-full"
+    """Its mailbox is full, told in a report: the address is good."""
+    DSN_POLICY = "dsn-policy"
+    """Its server refuses the message by its rules, told in a report: the address is good."""
+    DSN_DELAY = "dsn-delay"
+    """Its server cannot be reached for a while, which the sender is told; then the message arrives."""
+    COMPLAIN = "complain"
+    """Marks the message as spam; the provider passes that on (RFC 5965)."""
+    ONECLICK = "oneclick"
+    """Unsubscribes by the button of its mail program (RFC 8058)."""
+    OPEN = "open"
+    """A person who reads with images on."""
+    CLICK = "click"
+    """A person who reads with images on and follows the first link."""
+    OPEN_PROXY = "open-proxy"
+    """Its provider fetches the images, whether or not anybody reads."""
+    OPEN_SCANNER = "open-scanner"
+    """Its provider's scanner follows every image and link at once."""
+
 
 class Stage(StrEnum):
     """Where in the conversation a recipient gives the answer that decides."""
@@ -56,6 +114,8 @@ class Pace:
     """How many tries find a full mailbox full."""
     slow_seconds: float = 2.0
     """How long a slow recipient lets each command wait."""
+    answer_seconds: float = 15.0
+    """The longest that a person takes to read or answer; real ones take days. Machines take a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +167,11 @@ def behaviour_of(address: str) -> Behaviour:
 
 
 UNCHANGING = {
-    Behaviour.ACCEPTS: ACCEPTED,
     Behaviour.UNKNOWN: REFUSED_UNKNOWN,
     Behaviour.CONTENT: REFUSED_CONTENT,
     Behaviour.REWRITE: ACCEPTED_REWRITTEN,
 }
-"""The behaviours that answer every try alike."""
+"""The behaviours that answer every try alike, but not with ACCEPTED, as all others do."""
 
 
 def decide(behaviour: Behaviour, seen_before: Sightings, now: datetime, pace: Pace) -> Answer:
@@ -125,7 +184,7 @@ def decide(behaviour: Behaviour, seen_before: Sightings, now: datetime, pace: Pa
         return ACCEPTED if seen_before.count >= pace.full_tries else DEFERRED_FULL
     if behaviour is Behaviour.SLOW:
         return Answer(ACCEPTED.reply, delay_seconds=pace.slow_seconds)
-    return UNCHANGING[behaviour]
+    return UNCHANGING.get(behaviour, ACCEPTED)
 
 
 def provider_id(digest: bytes, now: datetime) -> str:

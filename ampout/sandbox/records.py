@@ -47,27 +47,39 @@ def conclude(submission: Submission, tries: Sequence[Try]) -> Verdict:
     refusing = [one for one in tries if not one.answer.accepts]
     if refusing:
         return Verdict(False, [refusal_line(submission, one) for one in refusing], refusing[0].answer.reply)
-    digest = sha256(submission.content)
-    new_id = provider_id(digest.digest(), submission.received_at)
-    lines = [
-        _line(submission, one, new_id) | {"size": len(submission.content), "sha256": digest.hexdigest()}
-        for one in tries
-    ]
+    digest = sha256(submission.content).hexdigest()
+    lines = [_line(submission, one) | {"size": len(submission.content), "sha256": digest} for one in tries]
     rewriting = [one for one in tries if one.answer.rewrites_message_id]
-    reply = f"{rewriting[0].answer.reply} {new_id}" if rewriting else tries[0].answer.reply
+    reply = f"{rewriting[0].answer.reply} {_provider_id(submission)}" if rewriting else tries[0].answer.reply
     return Verdict(True, lines, reply)
 
 
 def refusal_line(submission: Submission, refused: Try) -> Record:
     """A line of the second log; a refusal at RCPT knows nothing of the message yet."""
     decided = {"stage": str(refused.answer.stage), "reply": refused.answer.reply}
-    line = _line(submission, refused, "") if refused.answer.stage is Stage.DOT else _envelope(submission, refused)
+    line = _line(submission, refused) if refused.answer.stage is Stage.DOT else _envelope(submission, refused)
     return line | decided
+
+
+def delivered_id(submission: Submission, one: Try) -> str:
+    """The Message-ID that the recipient sees: the provider's own, for those that rewrite."""
+    if one.answer.rewrites_message_id:
+        return f"<{_provider_id(submission)}@{REWRITTEN_DOMAIN}>"
+    return read_headers(submission.content).message_id
+
+
+def _provider_id(submission: Submission) -> str:
+    return provider_id(sha256(submission.content).digest(), submission.received_at)
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as the logs have it: UTC, in milliseconds."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _envelope(submission: Submission, one: Try) -> dict[str, str | int | None]:
     return {
-        "time": submission.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": timestamp(submission.received_at),
         "recipient": one.recipient,
         "sender": submission.sender,
         "login": submission.login,
@@ -75,13 +87,12 @@ def _envelope(submission: Submission, one: Try) -> dict[str, str | int | None]:
     }
 
 
-def _line(submission: Submission, one: Try, new_id: str) -> dict[str, str | int | None]:
-    """What both logs say of a message; it is delivered under ``new_id`` where the recipient rewrites."""
+def _line(submission: Submission, one: Try) -> dict[str, str | int | None]:
+    """What both logs say of a message."""
     headers = read_headers(submission.content)
-    rewritten = f"<{new_id}@{REWRITTEN_DOMAIN}>" if one.answer.rewrites_message_id else headers.message_id
     return _envelope(submission, one) | {
         "message_id": headers.message_id,
-        "delivered_message_id": rewritten if one.answer.accepts else None,
+        "delivered_message_id": delivered_id(submission, one) if one.answer.accepts else None,
         "in_reply_to": headers.in_reply_to,
         "subject": headers.subject,
     }

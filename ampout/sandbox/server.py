@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 import logging
-import re
 import ssl
 from collections.abc import Callable
 from datetime import datetime
@@ -11,7 +10,9 @@ from typing import AnyStr
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from ampout.sandbox.aftermath import Aftermath
 from ampout.sandbox.log import JsonLinesLog, LogNotWrittenError
+from ampout.sandbox.logins import LOGIN
 from ampout.sandbox.recipients import Memory, Pace, Stage, behaviour_of, decide
 from ampout.sandbox.records import Submission, Try, conclude, refusal_line
 
@@ -19,8 +20,6 @@ logger = logging.getLogger(__name__)
 
 HOSTNAME = "smtp.sandbox.test"
 """The name the server greets with."""
-LOGIN = re.compile(rb"sender[1-9][0-9]{0,2}@sandbox\.test")
-"""The logins there are: sender1@sandbox.test to sender999@sandbox.test, all with one password."""
 SIZE_LIMIT = 10 * 1024 * 1024
 """Largest message taken, in bytes, as announced by SIZE (RFC 1870)."""
 RECIPIENT_LIMIT = 100
@@ -83,12 +82,14 @@ class Recipients:
         *,
         accepted: JsonLinesLog,
         refused: JsonLinesLog,
+        aftermath: Aftermath,
         password: str,
         pace: Pace,
         read_clock: Callable[[], datetime],
     ) -> None:
         self._accepted = accepted
         self._refused = refused
+        self._aftermath = aftermath
         self._password = password.encode()
         self._pace = pace
         self._read_clock = read_clock
@@ -98,7 +99,7 @@ class Recipients:
         self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: LoginPassword
     ) -> AuthResult:
         """Whether ``given`` is a login of the sandbox with its password."""
-        known = LOGIN.fullmatch(given.login) is not None
+        known = LOGIN.fullmatch(given.login.decode("utf-8", "replace")) is not None
         right = hmac.compare_digest(given.password, self._password)
         return AuthResult(success=known and right, handled=False, auth_data=given)
 
@@ -132,8 +133,11 @@ class Recipients:
     ) -> str:
         """Answer the final dot, once the answer is in the log."""
         await asyncio.sleep(envelope.delay_seconds)
-        verdict = conclude(_submission(session, envelope, self._read_clock()), envelope.tries)
+        submission = _submission(session, envelope, self._read_clock())
+        verdict = conclude(submission, envelope.tries)
         await (self._accepted if verdict.accepted else self._refused).append(verdict.lines)
+        if verdict.accepted:
+            self._aftermath.take(submission, envelope.tries)
         return verdict.reply
 
     async def handle_exception(self, error: Exception) -> str:

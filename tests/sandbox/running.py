@@ -5,6 +5,7 @@ import json
 import smtplib
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,10 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from imapclient import IMAPClient
+
 from ampout.lib import clock
+from ampout.sandbox.aftermath import Aftermath
 from ampout.sandbox.ca import CA_CERTIFICATE, make_server_context
 from ampout.sandbox.dns import DnsServer, start_dns_server
-from ampout.sandbox.log import JsonLinesLog, refused_log_path
+from ampout.sandbox.imap import start_imap_server
+from ampout.sandbox.log import JsonLinesLog, behaviours_log_path, refused_log_path
+from ampout.sandbox.mailboxes import Mailboxes
 from ampout.sandbox.recipients import Pace
 from ampout.sandbox.server import Recipients, start_smtp_server
 
@@ -24,6 +30,7 @@ PASSWORD = "correct horse"
 SENDER = "sender1@sandbox.test"
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 SLOW_SECONDS = 0.05
+ANSWER_SECONDS = 0.1
 
 
 @dataclass
@@ -48,6 +55,8 @@ class RunningSandbox:
     clock: MovableClock = field(default_factory=MovableClock)
     port: int = 0
     dns_port: int = 0
+    imap_port: int = 0
+    web_port: int | None = None
 
     @property
     def ca_file(self) -> Path:
@@ -60,6 +69,34 @@ class RunningSandbox:
     @property
     def refused(self) -> list[dict[str, Any]]:
         return read_lines(refused_log_path(self.log_path))
+
+    @property
+    def behaviours(self) -> list[dict[str, Any]]:
+        return read_lines(behaviours_log_path(self.log_path))
+
+    def await_behaviours(self, count: int) -> list[dict[str, Any]]:
+        """The lines of the third log, once there are so many; all there are after ten seconds."""
+        deadline = time.monotonic() + 10
+        while len(self.behaviours) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.behaviours
+
+    def open_mailbox(self, login: str = SENDER) -> IMAPClient:
+        """A client that has verified the server's certificate and logged in."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        client = IMAPClient(HOST, port=self.imap_port, ssl_context=context, timeout=10)
+        client.plain_login(login, PASSWORD)
+        return client
+
+    def read_folder(self, name: str = "INBOX", login: str = SENDER) -> list[bytes]:
+        """Every mail of a folder, the oldest first."""
+        client = self.open_mailbox(login)
+        try:
+            client.select_folder(name, readonly=True)
+            fetched = client.fetch(client.search("ALL"), ["BODY.PEEK[]"])
+            return [fetched[uid][b"BODY[]"] for uid in sorted(fetched)]
+        finally:
+            client.logout()
 
     def connect(self) -> smtplib.SMTP:
         """A client that has said nothing yet."""
@@ -95,21 +132,23 @@ def send(client: smtplib.SMTP, recipient: str, message: bytes | None = None) -> 
 
 
 @contextmanager
-def run_sandbox(folder: Path) -> Iterator[RunningSandbox]:
+def run_sandbox(folder: Path, web_port: int | None = None) -> Iterator[RunningSandbox]:
     """Start a sandbox on free ports, its files in ``folder``; stop it afterwards."""
-    sandbox = RunningSandbox(folder / "log" / "accepted.jsonl", folder / "state")
+    sandbox = RunningSandbox(folder / "log" / "accepted.jsonl", folder / "state", web_port=web_port)
     ready = threading.Event()
     stop: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def serve() -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         loop.set_exception_handler(lambda _loop, _context: None)
-        smtp, dns, logs = await _start(sandbox)
+        smtp, imap, dns, aftermath, logs = await _start(sandbox)
         stop.append((loop, stopped))
         ready.set()
         await stopped.wait()
         smtp.close()
+        imap.close()
         dns.close()
+        await aftermath.close()
         for log in logs:
             await log.close()
 
@@ -124,17 +163,31 @@ def run_sandbox(folder: Path) -> Iterator[RunningSandbox]:
         thread.join(10)
 
 
-async def _start(sandbox: RunningSandbox) -> tuple[asyncio.Server, DnsServer, tuple[JsonLinesLog, JsonLinesLog]]:
+async def _start(
+    sandbox: RunningSandbox,
+) -> tuple[asyncio.Server, asyncio.Server, DnsServer, Aftermath, tuple[JsonLinesLog, JsonLinesLog]]:
     logs = JsonLinesLog(sandbox.log_path), JsonLinesLog(refused_log_path(sandbox.log_path))
+    pace = Pace(greylist_seconds=60, full_tries=2, slow_seconds=SLOW_SECONDS, answer_seconds=ANSWER_SECONDS)
+    mailboxes = Mailboxes(sandbox.state_dir / "mail", sandbox.clock())
+    aftermath = Aftermath(
+        mailboxes=mailboxes,
+        log=JsonLinesLog(behaviours_log_path(sandbox.log_path)),
+        pace=pace,
+        web_port=sandbox.web_port,
+        read_clock=sandbox.clock,
+    )
     recipients = Recipients(
         accepted=logs[0],
         refused=logs[1],
+        aftermath=aftermath,
         password=PASSWORD,
-        pace=Pace(greylist_seconds=60, full_tries=2, slow_seconds=SLOW_SECONDS),
+        pace=pace,
         read_clock=sandbox.clock,
     )
     context = make_server_context(sandbox.state_dir, HOST, clock.utc_now())
     smtp = await start_smtp_server(recipients, host=HOST, port=0, context=context)
     dns = await start_dns_server(host=HOST, port=0)
-    sandbox.port, sandbox.dns_port = smtp.sockets[0].getsockname()[1], dns.port
-    return smtp, dns, logs
+    imap = await start_imap_server(mailboxes, password=PASSWORD, host=HOST, port=0, context=context)
+    sandbox.port, sandbox.imap_port = (server.sockets[0].getsockname()[1] for server in (smtp, imap))
+    sandbox.dns_port = dns.port
+    return smtp, imap, dns, aftermath, logs

@@ -10,9 +10,13 @@ import pytest
 
 import ampout.sandbox
 from ampout.sandbox.__main__ import DEFAULT_PASSWORD
+from ampout.sandbox.absences import DAYS_AWAY
 from ampout.sandbox.dns import ZONES, look_up
+from ampout.sandbox.mailboxes import LARGEST_MAIL, MOST_BOUNDARIES, SPECIAL_USE
+from ampout.sandbox.reactions import JUNK_SHARE, react
 from ampout.sandbox.recipients import REWRITTEN_DOMAIN, Behaviour, Pace, Sightings, Stage, behaviour_of, decide
 from ampout.sandbox.server import SIZE_LIMIT
+from tests.sandbox.deliveries import make_delivered
 from tests.sandbox.running import RunningSandbox, send
 
 PACKAGE = Path(ampout.sandbox.__file__).parent
@@ -27,9 +31,14 @@ def read_table(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.split("|")] for row in rows[2:]]
 
 
+def all_rows() -> list[tuple[Behaviour, list[str]]]:
+    """The rows of both tables of recipients, with the behaviour of the address that each begins with."""
+    rows = [*read_table("The recipients"), *read_table("What they do afterwards")]
+    return [(behaviour_of(row[0].strip("`")), row) for row in rows]
+
+
 def test_each_behaviour_has_exactly_one_row() -> None:
-    addresses = [row[0].strip("`") for row in read_table("The recipients")]
-    assert Counter(map(behaviour_of, addresses)) == Counter(Behaviour)
+    assert Counter(behaviour for behaviour, _ in all_rows()) == Counter(Behaviour)
 
 
 @pytest.mark.parametrize("row", read_table("The recipients"), ids=lambda row: row[0])
@@ -61,8 +70,19 @@ def test_every_name_with_a_zone_is_in_the_table_of_the_dns() -> None:
 def test_every_field_of_the_log_is_explained(sandbox: RunningSandbox) -> None:
     with sandbox.session() as client:
         send(client, "anna@sandbox.test")
-    told = [name for row in read_table("What they received") for name in re.findall(r"`(\w+)`", row[0])]
-    assert sorted(told) == sorted(sandbox.accepted[0])
+        send(client, "anna+ooo-de@sandbox.test")
+    [act] = sandbox.await_behaviours(1)
+    for heading, line in (("What they received", sandbox.accepted[0]), ("What they did", act)):
+        told = [name for row in read_table(heading) for name in re.findall(r"`(\w+)`", row[0])]
+        assert sorted(told) == sorted(line)
+
+
+@pytest.mark.parametrize("row", read_table("What they do afterwards"), ids=lambda row: row[0])
+def test_what_an_act_counts_as_is_told(row: list[str]) -> None:
+    behaviour = behaviour_of(row[0].strip("`"))
+    thread = ("<a@x>", "<b@x>") if behaviour is Behaviour.OOO_LATER else ()
+    kinds = dict.fromkeys(str(reaction.kind) for reaction in react(behaviour, make_delivered(behaviour, thread)))
+    assert row[3] == ", ".join(f"`{kind}`" for kind in kinds)
 
 
 def test_password_and_size_are_the_ones_in_the_code() -> None:
@@ -73,10 +93,12 @@ def test_password_and_size_are_the_ones_in_the_code() -> None:
 def test_the_contacts_are_counted_right() -> None:
     lines = (PACKAGE / "contacts.csv").read_text("utf-8").splitlines()
     counts = Counter(behaviour_of(contact["email"]) for contact in csv.DictReader(lines))
-    told = [
-        int(number)
-        for number in re.findall(
-            r"\b(\d+) (?:that accept|unknown|refusing|greylisting|with|slow|rew)", PAGE.replace("\n", " ")
-        )
-    ]
-    assert told == [counts[behaviour] for behaviour in Behaviour]
+    assert {behaviour: int(row[-1]) for behaviour, row in all_rows()} == {one: counts[one] for one in Behaviour}
+
+
+def test_the_limits_of_the_mailboxes_are_the_ones_in_the_code() -> None:
+    assert f"{LARGEST_MAIL // 1024} KiB or\nwith more than {MOST_BOUNDARIES} parts" in PAGE
+    assert [f"`{name}`" in PAGE for name in SPECIAL_USE] == [True] * 3
+    assert JUNK_SHARE == 6
+    assert f"{DAYS_AWAY[0]} to {DAYS_AWAY[1]} days" in PAGE
+    assert f"within {Pace().answer_seconds:g} seconds" in PAGE

@@ -60,7 +60,7 @@ def test_it_says_ready_serves_and_stops_at_once_with_clients_connected(tmp_path:
 
 def test_without_a_dns_port_there_is_no_dns(tmp_path: Path) -> None:
     with started(tmp_path) as program:
-        assert list(read_ready(program)) == ["smtp"]
+        assert list(read_ready(program)) == ["smtp", "imap"]
 
 
 def test_a_restart_after_kill_keeps_log_and_authority(tmp_path: Path) -> None:

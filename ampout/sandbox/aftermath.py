@@ -1,0 +1,136 @@
+"""What happens after the 250: the sender's copy in Sent, and the recipients' reactions, each when its time has come."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+
+from ampout.sandbox.delivered import Delivered, read_delivered
+from ampout.sandbox.log import JsonLinesLog, LogNotWrittenError, Record
+from ampout.sandbox.logins import mailbox_of
+from ampout.sandbox.mailboxes import SENT, Mailboxes
+from ampout.sandbox.reactions import Letter, Reaction, is_passive, react
+from ampout.sandbox.recipients import Behaviour, Pace
+from ampout.sandbox.records import Submission, Try, delivered_id, timestamp
+from ampout.sandbox.visits import Visit, make_visit
+
+logger = logging.getLogger(__name__)
+
+PENDING_LIMIT = 20_000
+"""Acts that may wait for their time; recipients of further mails do nothing."""
+VISITS_AT_ONCE = 16
+"""Requests side by side."""
+
+
+class Aftermath:
+    """Keeps the senders' mailboxes and lets the recipients act; what waits when the sandbox stops is never done."""
+
+    def __init__(
+        self,
+        *,
+        mailboxes: Mailboxes,
+        log: JsonLinesLog,
+        pace: Pace,
+        web_port: int | None,
+        read_clock: Callable[[], datetime],
+    ) -> None:
+        """`web_port` is where recipients find Ampout on loopback; with None they visit nothing."""
+        self._mailboxes = mailboxes
+        self._log = log
+        self._pace = pace
+        self._web_port = web_port
+        self._read_clock = read_clock
+        self._pending: set[asyncio.Task[None]] = set()
+        self._visits = asyncio.Semaphore(VISITS_AT_ONCE)
+
+    def take(self, submission: Submission, tries: Sequence[Try]) -> None:
+        """A mail was accepted by the recipients in ``tries``; what follows needs no waiting for."""
+        self._begin(self._file_copy(submission))
+        for one in tries:
+            if mailbox_of(one.recipient) is not None:
+                self._begin(self._deliver(Letter(submission.content, one.recipient), submission.login))
+            if not is_passive(one.behaviour):
+                self._begin(self._let_react(submission, one))
+
+    async def close(self) -> None:
+        """Drop what has not begun, and finish the writing."""
+        for task in self._pending:
+            task.cancel()
+        await asyncio.gather(*self._pending, return_exceptions=True)
+        self._mailboxes.close()
+        await self._log.close()
+
+    def _begin(self, act: Coroutine[None, None, None]) -> None:
+        if len(self._pending) >= PENDING_LIMIT:
+            act.close()
+            return
+        task = asyncio.create_task(act)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+    async def _file_copy(self, submission: Submission) -> None:
+        """As Gmail and Outlook do with what is handed in by SMTP."""
+        if submission.login:
+            await self._deliver(Letter(submission.content, submission.login, SENT), submission.login)
+
+    async def _let_react(self, submission: Submission, one: Try) -> None:
+        mail = await asyncio.to_thread(
+            read_delivered,
+            submission.content,
+            received_at=submission.received_at,
+            sender=submission.sender,
+            recipient=one.recipient,
+            login=submission.login,
+            message_id=delivered_id(submission, one),
+        )
+        if mail is None:
+            return
+        for reaction in react(one.behaviour, mail):
+            self._begin(self._act(reaction, one.behaviour, mail))
+
+    async def _act(self, reaction: Reaction, behaviour: Behaviour, mail: Delivered) -> None:
+        await asyncio.sleep(reaction.after * self._pace.answer_seconds)
+        if isinstance(reaction.act, Letter):
+            await self._note(_line(reaction, behaviour, mail, self._read_clock()))
+            await self._deliver(reaction.act, mail.login)
+        elif self._web_port is not None:
+            async with self._visits:
+                status = await asyncio.to_thread(make_visit, reaction.act, self._web_port, mail.recipient)
+            await self._note(_line(reaction, behaviour, mail, self._read_clock(), status))
+
+    async def _deliver(self, letter: Letter, login: str) -> None:
+        """Into the mailbox of the address; where that is none of ours, it forwards to who handed the mail in."""
+        mailbox = mailbox_of(letter.to) or mailbox_of(login)
+        if mailbox is None:
+            return
+        try:
+            await self._mailboxes.deliver(mailbox, letter.folder, letter.raw, self._read_clock())
+        except OSError as error:
+            logger.warning("A mail for %s cannot be kept: %s", mailbox, error)
+
+    async def _note(self, line: Record) -> None:
+        try:
+            await self._log.append([line])
+        except LogNotWrittenError as error:
+            logger.warning("The sandbox's log cannot be written: %s", error)
+
+
+def _line(
+    reaction: Reaction, behaviour: Behaviour, mail: Delivered, now: datetime, status: int | None = None
+) -> Record:
+    """What the third log says of an act; a visit that was not answered counts as nothing."""
+    act = reaction.act
+    succeeded = isinstance(act, Letter) or (status is not None and status < 400)
+    return {
+        "time": timestamp(now),
+        "recipient": mail.recipient,
+        "sender": mail.sender,
+        "login": mail.login,
+        "behaviour": str(behaviour),
+        "message_id": mail.message_id,
+        "action": "mail" if isinstance(act, Letter) else act.method,
+        "kind": str(reaction.kind) if succeeded else None,
+        "folder": act.folder if isinstance(act, Letter) else None,
+        "url": act.url if isinstance(act, Visit) else None,
+        "status": status,
+    }
