@@ -59,7 +59,7 @@ def _start(installation: Installation, fleet: Fleet, interruptions: Interruption
         fleet.start(server, pause)
     programs = installation.make_programs()
     ports = installation.sandbox_ports
-    sandbox = [programs.sandbox(ports)] if ports else []
+    sandbox = [programs.sandbox(ports, installation.web_port)] if ports else []
     for program in sandbox:
         fleet.start(program, pause)
     installation.prepare(programs, pause)

@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("first_start", type=Path, help="file for what the first start has to tell")
     parser.add_argument("--sandbox-host", help="seed the demo for a sandbox there")
     parser.add_argument("--sandbox-port", type=int)
+    parser.add_argument("--sandbox-imap-port", type=int)
     options = parser.parse_args()
     first_start = FirstStart(options.first_start)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ampout.settings")
@@ -59,7 +60,8 @@ def main() -> int:
         make_operator(os.environ["AMPOUT_OPERATOR_PASSWORD"], first_start)
         make_key(first_start)
         if options.sandbox_host:
-            call_command("seed_sandbox", host=options.sandbox_host, port=options.sandbox_port)
+            ports = {"port": options.sandbox_port, "imap_port": options.sandbox_imap_port}
+            call_command("seed_sandbox", host=options.sandbox_host, **ports)
     except OperationalError as problem:
         sys.stderr.write(f"The database does not answer: {' '.join(str(problem).split())}\n")
         return 1

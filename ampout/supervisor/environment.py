@@ -13,8 +13,9 @@ SCALED_FOR_SANDBOX = {
     "RETRY_CEILING_SECONDS": "60",
     "RETRY_GIVE_UP_SECONDS": "900",
     "UNKNOWN_GRACE_SECONDS": "120",
+    "POLL_EVERY_SECONDS": "5",
 }
-"""Times that are hours and days in the real world, made short enough to watch."""
+"""Times that are minutes, hours and days in the real world, made short enough to watch."""
 
 
 def base_settings(keys: Keys, web_port: int, database_url: str, broker_url: str) -> dict[str, str]:

@@ -77,6 +77,7 @@ class Installation:
             yield f"{name}: {value}"
         if self.sandbox_ports:
             yield f"Sandbox SMTP: {HOST}:{self.sandbox_ports.smtp}"
+            yield f"Sandbox IMAP: {HOST}:{self.sandbox_ports.imap}"
             yield f"Sandbox log: {programs.sandbox_log}"
             scaled = ", ".join(f"{name}={self.settings[name]}" for name in SCALED_FOR_SANDBOX)
             yield f"Scaled down for the sandbox, in seconds: {scaled}"

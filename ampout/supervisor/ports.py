@@ -5,7 +5,7 @@ import json
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 from ampout.supervisor.children import Pause
@@ -13,7 +13,7 @@ from ampout.supervisor.errors import StartError
 
 HOST = "127.0.0.1"
 DEFAULT_WEB_PORT = 8000
-SMTP_OFFSET, DNS_OFFSET = 25, 53
+SMTP_OFFSET, DNS_OFFSET, IMAP_OFFSET = 25, 53, 93
 """Where the search for the sandbox's ports begins, counted from the web port: easy to recognise in a log."""
 TRIES = 1000
 PATIENCE_SECONDS = 2.0
@@ -22,10 +22,11 @@ BOTH = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
 
 @dataclass(frozen=True, slots=True)
 class SandboxPorts:
-    """The ports of the pretend internet: SMTP over TCP, DNS over UDP and TCP."""
+    """The ports of the pretend internet: SMTP and IMAP over TCP, DNS over UDP and TCP."""
 
     smtp: int
     dns: int
+    imap: int
 
 
 def web_port(text: str, pause: Pause) -> int:
@@ -44,8 +45,8 @@ def web_port(text: str, pause: Pause) -> int:
 def sandbox_ports(memory: Path, web: int, pause: Pause) -> SandboxPorts:
     """The ports kept in the file `memory`; free ones, which are then kept, where there are none or they are taken."""
     ports = _remembered(memory)
-    if ports is None or any(_lasting_problem(port, BOTH, pause) for port in (ports.smtp, ports.dns)):
-        ports = SandboxPorts(_free_port(web + SMTP_OFFSET), _free_port(web + DNS_OFFSET))
+    if ports is None or any(_lasting_problem(port, BOTH, pause) for port in astuple(ports)):
+        ports = SandboxPorts(*(_free_port(web + offset) for offset in (SMTP_OFFSET, DNS_OFFSET, IMAP_OFFSET)))
         memory.write_text(json.dumps(asdict(ports)))
     return ports
 

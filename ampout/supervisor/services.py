@@ -26,6 +26,7 @@ class Programs:
         arguments = [str(self._folder.first_start)]
         if sandbox:
             arguments += ["--sandbox-host", HOST, "--sandbox-port", str(sandbox.smtp)]
+            arguments += ["--sandbox-imap-port", str(sandbox.imap)]
         return self._program(
             "bootstrap", ["ampout.supervisor.bootstrap", *arguments], extra={"AMPOUT_OPERATOR_PASSWORD": password}
         )
@@ -59,9 +60,10 @@ class Programs:
         options = ["--schedule", str(self._folder.beat_schedule), "--pidfile", "", "--loglevel", "WARNING"]
         return self._program("beat", ["celery", "-A", "ampout", "beat", *options], is_ready=lambda _words: True)
 
-    def sandbox(self, ports: SandboxPorts) -> Program:
-        """The pretend internet."""
+    def sandbox(self, ports: SandboxPorts, web_port: int) -> Program:
+        """The pretend internet, whose people visit the web process."""
         options = ["--host", HOST, "--port", str(ports.smtp), "--dns-port", str(ports.dns)]
+        options += ["--imap-port", str(ports.imap), "--web-port", str(web_port)]
         options += ["--log", str(self.sandbox_log), "--state-dir", str(self._folder.sandbox)]
         return self._program("sandbox", ["ampout.sandbox", *options], is_ready=lambda words: "ready smtp=" in words)
 

@@ -8,7 +8,7 @@ from ampout.supervisor.environment import SCALED_FOR_SANDBOX, sandbox_settings
 from ampout.supervisor.kept_environment import adopt_environment, keep_environment
 from ampout.supervisor.ports import SandboxPorts
 
-PORTS = SandboxPorts(smtp=8025, dns=8053)
+PORTS = SandboxPorts(smtp=8025, dns=8053, imap=8093)
 AUTHORITY = Path("/data/sandbox/ca.pem")
 
 

@@ -43,17 +43,21 @@ def test_sandbox_ports_are_remembered_when_the_web_port_changes(tmp_path: Path) 
 
 
 def test_a_remembered_port_that_stays_taken_is_replaced(tmp_path: Path, taken: int) -> None:
-    (tmp_path / "ports.json").write_text(json.dumps({"smtp": taken, "dns": taken}))
+    (tmp_path / "ports.json").write_text(json.dumps({"smtp": taken, "dns": taken, "imap": taken}))
     ports = sandbox_ports(tmp_path / "ports.json", 20_000, time.sleep)
-    assert taken not in {ports.smtp, ports.dns}
+    assert taken not in {ports.smtp, ports.dns, ports.imap}
     assert sandbox_ports(tmp_path / "ports.json", 20_000, time.sleep) == ports
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"smtp": 1}', "{}"])
+@pytest.mark.parametrize("text", ["", "[]", '{"smtp": 1}', '{"smtp": 8025, "dns": 8053}', "{}"])
 def test_a_damaged_memory_is_made_again(tmp_path: Path, text: str) -> None:
     (tmp_path / "ports.json").write_text(text)
     ports = sandbox_ports(tmp_path / "ports.json", 20_000, time.sleep)
-    assert json.loads((tmp_path / "ports.json").read_text()) == {"smtp": ports.smtp, "dns": ports.dns}
+    assert json.loads((tmp_path / "ports.json").read_text()) == {
+        "smtp": ports.smtp,
+        "dns": ports.dns,
+        "imap": ports.imap,
+    }
 
 
 def test_a_port_that_is_freed_meanwhile_is_waited_for() -> None:
@@ -66,7 +70,7 @@ def test_a_port_that_is_freed_meanwhile_is_waited_for() -> None:
     assert web_port(str(port), free) == port
 
 
-def test_ports_are_two_different_ones(tmp_path: Path) -> None:
+def test_ports_are_three_different_ones(tmp_path: Path) -> None:
     ports = sandbox_ports(tmp_path / "ports.json", 20_000, time.sleep)
     assert isinstance(ports, SandboxPorts)
-    assert ports.smtp != ports.dns
+    assert len({ports.smtp, ports.dns, ports.imap}) == 3

@@ -143,7 +143,7 @@ def run_warm(happened: Story, data: Path, settings: Mapping[str, str]) -> None:
 
 
 def test_the_first_start_prints_everything_a_newcomer_needs(story: Story) -> None:
-    names = ["API", "Admin", "Operator", "API key", "Sandbox SMTP", "Sandbox log"]
+    names = ["API", "Admin", "Operator", "API key", "Sandbox SMTP", "Sandbox IMAP", "Sandbox log"]
     assert [name for name in names if name not in story.cold] == []
 
 
@@ -159,6 +159,7 @@ def test_the_first_start_names_every_scaled_setting(story: Story) -> None:
         "RETRY_CEILING_SECONDS",
         "RETRY_GIVE_UP_SECONDS",
         "UNKNOWN_GRACE_SECONDS",
+        "POLL_EVERY_SECONDS",
     ]
 
 
@@ -185,7 +186,7 @@ def test_the_second_start_repeats_no_secret(story: Story) -> None:
 
 
 def test_the_second_start_has_the_same_addresses(story: Story) -> None:
-    names = ("API", "Admin", "Sandbox SMTP", "Sandbox log")
+    names = ("API", "Admin", "Sandbox SMTP", "Sandbox IMAP", "Sandbox log")
     assert [story.warm[name] for name in names] == [story.cold[name] for name in names]
 
 

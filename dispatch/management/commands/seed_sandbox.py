@@ -28,14 +28,15 @@ OWN_COLUMNS = ("first_name", "last_name", "company")
 
 
 class Command(BaseCommand):
-    """Seed the demo once; later starts only tell its senders where the sandbox listens now."""
+    """Seed the demo once; later starts only tell its senders where the sandbox listens now, and their IMAP login."""
 
-    help = "Seed the sandbox's demo campaign into the oldest account, or update its senders' host and port."
+    help = "Seed the sandbox's demo campaign into the oldest account, or update its senders' host and ports."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where the sandbox's SMTP server listens, and what describes the demo."""
+        """Where the sandbox's servers listen, and what describes the demo."""
         parser.add_argument("--host", required=True)
-        parser.add_argument("--port", type=int, required=True)
+        parser.add_argument("--port", type=int, required=True, help="of its SMTP server")
+        parser.add_argument("--imap-port", type=int, required=True)
         parser.add_argument("--demo", type=Path, default=SANDBOX / "demo.toml")
         parser.add_argument("--contacts", type=Path, default=SANDBOX / "contacts.csv")
 
@@ -46,6 +47,7 @@ class Command(BaseCommand):
             raise CommandError("There is no account yet: make one with `manage.py issue_key`.")
         demo = tomllib.loads(options["demo"].read_text(encoding="utf-8"))
         server = {"smtp_host": options["host"], "smtp_port": options["port"]}
+        server |= {"imap_host": options["host"], "imap_port": options["imap_port"]}
         if Campaign.objects.of(account).filter(name=demo["campaign"]["name"]).exists():
             _tell_senders(account, demo, server)
             return
@@ -56,8 +58,11 @@ class Command(BaseCommand):
 
 
 def _tell_senders(account: Account, demo: dict[str, Any], server: dict[str, Any]) -> None:
-    usernames = [credential["smtp_username"] for credential in demo["credentials"]]
-    SmtpCredential.objects.of(account).filter(smtp_username__in=usernames).update(**server)
+    for credential in demo["credentials"]:
+        # Those that an earlier release seeded have no IMAP login yet.
+        login = {name: credential[name] for name in ("imap_username", "imap_password", "plus_addressing")}
+        senders = SmtpCredential.objects.of(account).filter(smtp_username=credential["smtp_username"])
+        senders.update(**server, **login)
 
 
 @transaction.atomic
