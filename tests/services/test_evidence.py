@@ -290,3 +290,91 @@ def test_without_grace_the_delay_alone_decides(desk: Desk, settings: Settings) -
     settings.UNKNOWN_GRACE_SECONDS = 0
     unknown_one(desk, steps=2)
     assert len(desk.send_due()) == 1
+
+
+# -- What only the sent message can have brought about
+
+
+def test_a_proof_settles_it_and_the_next_step_keeps_its_own_delay(desk: Desk) -> None:
+    claimed, enrolled = unknown_one(desk, steps=2, delay_minutes=30)
+    wired_at = desk.now
+    desk.wait(minutes=4)
+    assert evidence.resolve_by_evidence([claimed.message_id], "sent_folder", now=desk.now) == 1
+    message = message_of(claimed)
+    assert (message.state, message.reason, message.settled_at) == (S.ACCEPTED, "evidence_sent_folder", desk.now)
+    assert (fresh(enrolled).next_due_at, fresh(enrolled).wait_reason) == (wired_at + timedelta(minutes=30), "delay")
+    [_, proof] = Attempt.everywhere.order_by("pk")
+    assert (proof.reason, proof.is_evidence, proof.reply_text) == (
+        "evidence_sent_folder",
+        True,
+        "proved by sent_folder",
+    )
+    assert Event.everywhere.filter(type="enrollment.sent").count() == 1
+    assert desk.violations() == []
+
+
+def test_a_second_proof_changes_nothing(desk: Desk) -> None:
+    claimed, _ = unknown_one(desk)
+    assert evidence.resolve_by_evidence([claimed.message_id], "reply", now=desk.now) == 1
+    assert evidence.resolve_by_evidence([claimed.message_id] * 2, "open", now=desk.now) == 0
+    assert message_of(claimed).reason == "evidence_reply"
+    assert Attempt.everywhere.filter(is_evidence=True).count() == 1
+
+
+@pytest.mark.parametrize("state", [state for state in S if state is not S.UNKNOWN])
+def test_only_an_unknown_message_moves(desk: Desk, state: S) -> None:
+    claimed, _ = unknown_one(desk)
+    Message.everywhere.update(state=state.value)
+    assert evidence.resolve_by_evidence([claimed.message_id], "reply", now=desk.now) == 0
+    assert message_of(claimed).state == state
+
+
+def test_a_proof_within_the_grace_period_ends_the_sequence(desk: Desk) -> None:
+    claimed, enrolled = unknown_one(desk)
+    evidence.resolve_by_evidence([claimed.message_id], "bounce", now=desk.now)
+    desk.tick()
+    assert (fresh(enrolled).finished_at, status_of(enrolled)) == (desk.now, "completed")
+    assert desk.violations() == []
+
+
+def test_a_proof_that_comes_after_the_next_step_moves_the_message_alone(desk: Desk) -> None:
+    claimed, enrolled = unknown_one(desk, steps=3)
+    desk.wait(hours=73)
+    desk.send_due()
+    before = fresh(enrolled)
+    assert evidence.resolve_by_evidence([claimed.message_id], "reply", now=desk.now) == 1
+    assert message_of(claimed).state == S.ACCEPTED
+    assert fresh(enrolled).next_due_at == before.next_due_at
+    assert fresh(enrolled).next_position == before.next_position == 3
+    assert desk.violations() == []
+
+
+def test_two_unknown_steps_of_one_contact_are_proved_together(desk: Desk) -> None:
+    first, enrolled = unknown_one(desk, steps=3)
+    desk.wait(hours=73)
+    [second] = desk.send_due(S.UNKNOWN)
+    assert evidence.resolve_by_evidence([second.message_id, first.message_id], "reply", now=desk.now) == 2
+    assert (fresh(enrolled).next_position, fresh(enrolled).wait_reason) == (3, "delay")
+    assert desk.violations() == []
+
+
+def test_a_proof_of_a_stopped_sequence_stops_nothing_anew(desk: Desk) -> None:
+    claimed, enrolled = unknown_one(desk, steps=2)
+    stops.unsubscribe_contact(enrolled.contact, now=desk.now)
+    evidence.resolve_by_evidence([claimed.message_id], "reply", now=desk.now)
+    assert (fresh(enrolled).next_due_at, fresh(enrolled).stop_reason) == (None, "unsubscribed")
+    assert desk.violations() == []
+
+
+def test_an_operator_can_no_longer_choose(desk: Desk) -> None:
+    claimed, _ = unknown_one(desk)
+    evidence.resolve_by_evidence([claimed.message_id], "open", now=desk.now)
+    with pytest.raises(Unprocessable, match="this one is accepted"):
+        resolve(claimed, Resolution.RESEND)
+
+
+def test_a_test_message_moves_without_a_sequence(desk: Desk) -> None:
+    claimed, _ = unknown_one(desk)
+    Message.everywhere.update(enrollment=None, stream="test")
+    assert evidence.resolve_by_evidence([claimed.message_id], "open", now=desk.now) == 1
+    assert message_of(claimed).state == S.ACCEPTED
