@@ -5,6 +5,8 @@ every stretch of work a deadline, so a server can neither hold us nor fill our m
 the server's words.
 """
 
+import imaplib
+import logging
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +33,10 @@ from credentials.gateways.imap_connection import (
     open_mailbox,
 )
 from dispatch.rules.folders import Folder, ListedFolder, choose_folders
+from dispatch.rules.mail.reader import read_mail
 from dispatch.rules.mailbox_cursor import spell_set, split_by_weight, valid_uids
+
+logger = logging.getLogger(__name__)
 
 LONGEST_HEADER = 65_536
 """Bytes of a mail's header block that are read (promises 3.2)."""
@@ -197,21 +202,30 @@ class OpenMailbox:
             if found:
                 self._client.allow(_SLACK + LONGEST_HEADER * len(found))
                 answers = self._fetch(found, f"(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]<0.{LONGEST_HEADER}>)")
-                if any(message_id.encode() in _literal(answer, LONGEST_HEADER) for answer in answers.values()):
+                heads = [read_mail(_literal(answer, LONGEST_HEADER)) for answer in answers.values()]
+                if any(message_id in head.message_ids("Message-ID") for head in heads):
                     return True
         return False
 
     # -- How they are asked
 
     def _list(self) -> list[ListedFolder]:
-        self._client.allow(_LIST_BYTES)
+        """Every folder; none where the server refuses to say, since INBOX is there all the same."""
         known = self._client.ask_capabilities()
-        words, command = ['""', '"*"'], "LIST"
+        ways = [("LIST", '""', '"*"')]
         if {b"SPECIAL-USE", b"LIST-EXTENDED"} <= known:
-            words += ["RETURN", "(SPECIAL-USE)"]
+            ways.insert(0, ("LIST", '""', '"*"', "RETURN", "(SPECIAL-USE)"))
         elif b"XLIST" in known and b"SPECIAL-USE" not in known:
-            command = "XLIST"
-        return _read_folders(self._client.list_raw(command, *words))
+            ways.insert(0, ("XLIST", '""', '"*"'))
+        for way in ways:
+            self._client.allow(_LIST_BYTES)
+            try:
+                return _read_folders(self._client.list_raw(*way))
+            except imaplib.IMAP4.abort:
+                raise
+            except imaplib.IMAP4.error as error:
+                logger.info("%s refused %s: %s", self.login.server, way[0], error)
+        return []
 
     def _search(self, *words: str) -> list[int]:
         self._client.allow(_SEARCH_BYTES)
