@@ -14,7 +14,7 @@ from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from ampout.lib.errors import AmpoutError
+from ampout.lib.errors import AmpoutError, envelope
 
 
 class BadRequest(AmpoutError):
@@ -57,11 +57,6 @@ UNREADABLE = (exceptions.ParseError, MultiPartParserError, SuspiciousOperation, 
 FORBIDDEN = (exceptions.PermissionDenied, PermissionDenied)
 NOT_FOUND = (exceptions.NotFound, Http404)
 UNAUTHENTICATED = (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)
-
-
-def envelope(code: str, message: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The contract's error body."""
-    return {"code": code, "type": f"https://ampout.dev/errors/{code}", "message": message, "details": details or {}}
 
 
 def exception_handler(error: Exception, _context: dict[str, Any]) -> Response | None:

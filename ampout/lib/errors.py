@@ -7,6 +7,11 @@ from typing import Any
 Details = dict[str, Any]
 
 
+def envelope(code: str, message: str, details: Details | None = None) -> Details:
+    """The contract's error body."""
+    return {"code": code, "type": f"https://ampout.dev/errors/{code}", "message": message, "details": details or {}}
+
+
 class AmpoutError(Exception):
     """A refusal with a stable `code`, an HTTP status for the API's edge, a sentence and data for the caller."""
 
