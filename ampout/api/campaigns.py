@@ -166,7 +166,7 @@ def show_campaign_in_full(campaign: Campaign) -> dict[str, Any]:
 
 
 def _show_health(campaign: Campaign) -> dict[str, Any]:
-    """What the evidence says of the campaign's true bounce rate; it pauses the campaign where its rule is `evidence`."""
+    """What the evidence says of the true bounce rate; it pauses the campaign where that is its rule."""
     evidence = weigh_campaign(campaign)
     return {
         "verdict": evidence.verdict,

@@ -12,7 +12,7 @@ from ampout.api import queries
 from ampout.api.fields import Choice
 from ampout.api.resources import Resource, find_or_404
 from campaigns.selectors.campaigns import find_campaign
-from dispatch.models import Attempt, Feedback, Message
+from dispatch.models import Attempt, Feedback, Hit, Message
 from dispatch.rules.message_state import MessageState
 from dispatch.services.evidence import Resolution, resolve_unknown
 
@@ -49,9 +49,13 @@ def show_message(message: Message) -> dict[str, Any]:
 
 
 def show_whole_message(message: Message) -> dict[str, Any]:
-    """A message with what came back about it, oldest first."""
+    """A message with what came back about it, and the requests for its pixel and links, oldest first."""
     feedback = sorted(message.feedback.all(), key=lambda one: (one.occurred_at, one.pk))
-    return show_message(message) | {"feedback": [_show_feedback(one) for one in feedback]}
+    hits = sorted(message.hits.all(), key=lambda hit: hit.pk)
+    return show_message(message) | {
+        "feedback": [_show_feedback(one) for one in feedback],
+        "hits": [_show_hit(hit) for hit in hits],
+    }
 
 
 def _show_feedback(feedback: Feedback) -> dict[str, Any]:
@@ -66,6 +70,17 @@ def _show_feedback(feedback: Feedback) -> dict[str, Any]:
         "text": feedback.text or None,
         "language": feedback.language or None,
         "return_date": feedback.return_date,
+    }
+
+
+def _show_hit(hit: Hit) -> dict[str, Any]:
+    return {
+        "kind": hit.kind,
+        "label": hit.label,
+        "evidence": hit.evidence,
+        "url": hit.url or None,
+        "user_agent": hit.user_agent or None,
+        "occurred_at": hit.occurred_at,
     }
 
 
@@ -106,7 +121,7 @@ class MessageResource(Resource):
 
     def find(self, message_id: uuid.UUID) -> Message:
         """A message of this account, with its attempts and what came back. Raises NotFound."""
-        rows: QuerySet[Any] = Message.objects.of(self.account).prefetch_related("attempt_rows", "feedback")
+        rows: QuerySet[Any] = Message.objects.of(self.account).prefetch_related("attempt_rows", "feedback", "hits")
         message: Message = find_or_404(rows, message_id, "message_not_found")
         return message
 

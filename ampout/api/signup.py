@@ -11,7 +11,8 @@ from ampout.api.api_keys import show_issued_key
 from ampout.api.errors import InsufficientScope
 from ampout.api.fields import EmailAddress, Text
 from ampout.api.resources import Resource
-from ampout.api.throttles import SignupThrottle, client_address
+from ampout.api.throttles import SignupThrottle
+from ampout.lib.client import client_address
 
 SIGNUP = {"email": EmailAddress(required=True), "name": Text(required=True, blank=False)}
 

@@ -4,7 +4,6 @@ A window starts with its first request and lasts its full length. When Redis is 
 because a counter is missing would be the worse failure.
 """
 
-import ipaddress
 import logging
 from abc import ABC, abstractmethod
 from functools import lru_cache
@@ -15,6 +14,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+
+from ampout.lib.client import client_address, client_network
 
 logger = logging.getLogger(__name__)
 
@@ -105,21 +106,3 @@ class SignupThrottle(CountingThrottle):
     def limit(self) -> int:
         """The setting."""
         return int(settings.SIGNUP_LIMIT_PER_HOUR)
-
-
-def client_address(request: Request) -> str:
-    """The address of who called: the one our own proxy saw, when BEHIND_PROXY says that there is one."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    if settings.BEHIND_PROXY and forwarded:
-        # Only the last entry was written by our proxy; what stands before it came from the client.
-        return str(forwarded.rpartition(",")[2].strip()[:100])
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
-def client_network(address: str) -> str:
-    """The address itself, or its /64 for IPv6, where one client holds them all."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(parsed) if parsed.version == 4 else str(ipaddress.ip_network((int(parsed), 64), strict=False))

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -18,6 +18,7 @@ from enum import StrEnum
 from ampout.lib.text import find_control_character, looks_like_encoded_word
 from campaigns.rules.merge_tags import CompiledTemplate, OutputTooLarge, compile_template
 from dispatch.rules.header_text import LINE_LIMIT, folded_words, mailbox, unstructured
+from dispatch.rules.tracked_html import PIXEL_NAME, TrackedTemplate, compile_links, with_pixel
 
 LONGEST_SUBJECT = 998
 """Characters."""
@@ -82,7 +83,7 @@ class CompiledMessage:
     from_smtputf8: bool
     subject: CompiledTemplate
     text: CompiledTemplate
-    html: CompiledTemplate | None
+    html: CompiledTemplate | TrackedTemplate | None
     extra_lines: str
     extra_fields: tuple[tuple[str, str], ...]
 
@@ -93,7 +94,8 @@ class MessageFacts:
 
     `to_address` is the envelope's form: the local part as spelt, the domain in A-labels. `thread` holds the Message-IDs
     of the messages before it, oldest first, and `thread_subject` the subject that the thread was begun with.
-    `values` are the contact's; `unsubscribe_url` becomes the merge tag of that name as well.
+    `values` are the contact's; `unsubscribe_url` becomes the merge tag of that name as well. `open_pixel_url` and
+    `track`, which gives the address that leads through us to another one, are wanted where the step was compiled so.
     """
 
     to_address: str
@@ -103,6 +105,8 @@ class MessageFacts:
     unsubscribe_url: str | None = None
     thread: tuple[str, ...] = ()
     thread_subject: str = ""
+    open_pixel_url: str = ""
+    track: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,8 @@ def compile_step(
     subject: str,
     body_text: str,
     body_html: str | None = None,
+    track_opens: bool = False,
+    track_clicks: bool = False,
     extra_headers: Sequence[tuple[str, str]] = (),
 ) -> CompiledMessage:
     """Prepare a step's templates (the footer already in them) for one credential's identity.
@@ -143,8 +149,8 @@ def compile_step(
         from_value=from_value,
         from_smtputf8=not from_email.isascii(),
         subject=compile_template(_header_text("subject", subject, LONGEST_SUBJECT), html=False),
-        text=_compile_body("body_text", body_text, html=False),
-        html=_compile_body("body_html", body_html, html=True) if body_html and body_html.strip() else None,
+        text=compile_template(_clean_body("body_text", body_text), html=False),
+        html=_compile_html(body_html, track_opens=track_opens, track_clicks=track_clicks),
         extra_lines="".join(unstructured(extra_name, value.strip(" ")) for extra_name, value in extra_headers),
         extra_fields=tuple((extra_name, value.strip(" ")) for extra_name, value in extra_headers),
     )
@@ -158,7 +164,7 @@ def build(compiled: CompiledMessage, facts: MessageFacts) -> BuiltMessage:
     subject = _subject(compiled, values, facts.thread_subject)
     lines, fields = _headers(compiled, facts, subject)
     text = _render("body_text", compiled.text, values)
-    html = None if compiled.html is None else _render("body_html", compiled.html, values)
+    html = None if compiled.html is None else _render_html(compiled.html, values, facts)
     tail, tail_fields, body = _body(facts.message_id, text, html)
     smtputf8 = compiled.from_smtputf8 or not facts.to_address.isascii()
     payload = f"{lines}{compiled.extra_lines}{tail}\r\n".encode() + body
@@ -279,14 +285,23 @@ def _invalid(field_name: str, message: str) -> CompositionRefused:
 # -- The body
 
 
-def _compile_body(field_name: str, body: str, *, html: bool) -> CompiledTemplate:
+def _compile_html(
+    body: str | None, *, track_opens: bool, track_clicks: bool
+) -> CompiledTemplate | TrackedTemplate | None:
+    if body is None or not body.strip():
+        return None
+    text = _clean_body("body_html", with_pixel(body) if track_opens else body)
+    return compile_links(text) if track_clicks else compile_template(text, html=True)
+
+
+def _clean_body(field_name: str, body: str) -> str:
     """The template with CRLF line ends, the last line's included, so that rendering need not look for them."""
     text = _LINE_END.sub("\n", body)
     if found := find_control_character(text, multiline=True):
         raise CompositionRefused(
             field_name, CompositionReason.CONTROL_CHARACTER, f"It contains the control character {found}."
         )
-    return compile_template(text.rstrip("\n").replace("\n", "\r\n") + "\r\n", html=html)
+    return text.rstrip("\n").replace("\n", "\r\n") + "\r\n"
 
 
 def _render(field_name: str, template: CompiledTemplate, values: Mapping[str, str]) -> str:
@@ -294,6 +309,16 @@ def _render(field_name: str, template: CompiledTemplate, values: Mapping[str, st
         return template.render(values)
     except OutputTooLarge as error:
         raise CompositionRefused(field_name, CompositionReason.TOO_LONG, str(error)) from None
+
+
+def _render_html(template: CompiledTemplate | TrackedTemplate, values: Mapping[str, str], facts: MessageFacts) -> str:
+    values = {**values, PIXEL_NAME: facts.open_pixel_url}
+    if isinstance(template, CompiledTemplate):
+        return _render("body_html", template, values)
+    try:
+        return template.render(values, facts.track or str)
+    except OutputTooLarge as error:
+        raise CompositionRefused("body_html", CompositionReason.TOO_LONG, str(error)) from None
 
 
 def _body(message_id: str, text: str, html: str | None) -> tuple[str, list[tuple[str, str]], bytes]:

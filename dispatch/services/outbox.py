@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
 
@@ -31,6 +32,7 @@ from dispatch.rules.compose import (
 )
 from dispatch.rules.return_path import make_return_path
 from dispatch.rules.wire_hygiene import check_wire
+from dispatch.services import tracking
 from dispatch.services.claim import Claim
 from dispatch.services.unsubscribe import make_token
 
@@ -70,7 +72,9 @@ class Prepared:
 def prepare(claims: Sequence[Claim]) -> dict[uuid.UUID, Prepared]:
     """What is needed to send these claims, by message id: five queries, however many they are."""
     messages = list(
-        Message.everywhere.select_related("account").filter(pk__in=[claimed.message_id for claimed in claims])
+        Message.everywhere.select_related("account", "campaign").filter(
+            pk__in=[claimed.message_id for claimed in claims]
+        )
     )
     material = _Material(messages)
     return {message.pk: material.prepare(message) for message in messages}
@@ -122,6 +126,8 @@ class _Material:
             date=message.created_at,
             values=values,
             unsubscribe_url=f"{settings.PUBLIC_URL}/u/{make_token(message.pk)}",
+            open_pixel_url=tracking.open_url(message.pk),
+            track=partial(tracking.click_url, message.pk),
             thread=tuple(row.delivered_message_id or row.message_id for row in earlier),
             thread_subject=self._thread_subject(message, earlier, values),
         )
@@ -163,7 +169,7 @@ def _compile(
 ) -> CompiledMessage | CompositionRefused:
     if step is None:
         return CompositionRefused("step", CompositionReason.INVALID, "The step was deleted.")
-    account = message.account
+    account, campaign = message.account, message.campaign
     html, text = with_footer(step.body_html or None, step.body_text, account.sender_name, account.postal_address)
     try:
         return compile_step(
@@ -172,6 +178,8 @@ def _compile(
             subject=step.subject,
             body_text=text,
             body_html=html,
+            track_opens=campaign is not None and campaign.track_opens,
+            track_clicks=campaign is not None and campaign.track_clicks,
             extra_headers=tuple(preset.keep_headers.items()) if preset is not None else (),
         )
     except CompositionRefused as refusal:

@@ -8,6 +8,7 @@ from django.test import Client, RequestFactory, override_settings
 from rest_framework.request import Request
 
 from ampout.api import throttles
+from ampout.lib.client import client_address, client_network
 from tests import factories
 from tests.conftest import ApiClient
 
@@ -73,7 +74,7 @@ def request_from(address: str, forwarded: str | None = None) -> Request:
 )
 def test_the_client_address_is_what_our_own_proxy_saw(behind_proxy: bool, forwarded: str | None, expected: str) -> None:
     with override_settings(BEHIND_PROXY=behind_proxy):
-        assert throttles.client_address(request_from("10.0.0.1", forwarded)) == expected
+        assert client_address(request_from("10.0.0.1", forwarded)) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,4 +88,4 @@ def test_the_client_address_is_what_our_own_proxy_saw(behind_proxy: bool, forwar
     ],
 )
 def test_one_ipv6_client_is_one_network(address: str, network: str) -> None:
-    assert throttles.client_network(address) == network
+    assert client_network(address) == network

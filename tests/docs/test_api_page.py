@@ -37,7 +37,7 @@ from tests.docs.pages import bare, read, rows, section
 PAGE = read("reference/api.md")
 EXAMPLES = read_examples()
 HEADINGS = re.findall(r"^### `(?:GET|POST|PATCH|DELETE) .*$", PAGE, re.MULTILINE)
-ELSEWHERE = {("GET", "/u/:id"), ("POST", "/u/:id"), ("GET", "/healthz")}
+ELSEWHERE = {("GET", "/u/:id"), ("POST", "/u/:id"), ("GET", "/o/:id"), ("GET", "/c/:id"), ("GET", "/healthz")}
 """What is no part of the API's own URL configuration."""
 
 SCHEMAS: dict[str, Mapping[str, Any]] = {

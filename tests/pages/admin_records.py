@@ -32,6 +32,7 @@ from dispatch.models import (
     DeliveryWorker,
     Feedback,
     HealthDue,
+    Hit,
     Lane,
     Message,
     MxVerdict,
@@ -132,6 +133,21 @@ def notice() -> Notice:
         body=BODY.encode(),
         error=HOSTILE,
         verdict={"kind": "reply", "evidence": [HOSTILE]},
+    )
+    return found
+
+
+def hit() -> Hit:
+    found: Hit = Hit.everywhere.create(
+        account=account(),
+        message=message(),
+        kind="click",
+        label="human",
+        evidence="a mail program or browser, at a person's pace",
+        url="https://x.example/" + HOSTILE,
+        user_agent=HOSTILE,
+        network="203.0.113.0/24",
+        occurred_at=NOW,
     )
     return found
 
@@ -251,6 +267,7 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     Attempt: attempt,
     Notice: notice,
     Feedback: feedback,
+    Hit: hit,
     Lane: lambda: Lane.objects.create(credential=credential(), back_off_until=NOW),
     HealthDue: lambda: HealthDue.objects.create(credential=credential(), since=NOW),
     DailyUsage: lambda: DailyUsage.objects.create(

@@ -12,7 +12,8 @@ from ampout.events.models import Event
 from campaigns.models import Suppression
 from dispatch.models import Message
 from dispatch.services import unsubscribe
-from dispatch.services.unsubscribe import find_subscription, make_token, read_token, unsubscribe_by_token
+from dispatch.services import tokens
+from dispatch.services.unsubscribe import PURPOSE, find_subscription, make_token, unsubscribe_by_token
 from tests import factories
 from tests.services.desk import Desk, fresh, message_of
 
@@ -31,7 +32,7 @@ def sent_to_one(desk: Desk) -> Message:
 @given(st.uuids())
 def test_a_token_reads_as_the_message_it_was_made_for(message_id: uuid.UUID) -> None:
     token = make_token(message_id)
-    assert read_token(token) == message_id
+    assert tokens.read_token(PURPOSE, token) == message_id
     assert len(token) == 43
     assert token.isascii()
     assert set(token) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -39,14 +40,14 @@ def test_a_token_reads_as_the_message_it_was_made_for(message_id: uuid.UUID) -> 
 
 @given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_whatever_else_comes_is_no_token(text: str) -> None:
-    assert read_token(text) is None
+    assert tokens.read_token(PURPOSE, text) is None
 
 
 @given(st.integers(0, 42), st.sampled_from("ABab01-_+/=\x00é"))
 def test_one_other_character_makes_it_invalid(place: int, character: str) -> None:
     token = make_token(SOMEBODY)
     changed = token[:place] + character + token[place + 1 :]
-    assert read_token(changed) == (SOMEBODY if changed == token else None)
+    assert tokens.read_token(PURPOSE, changed) == (SOMEBODY if changed == token else None)
 
 
 def test_every_bit_of_the_signature_counts() -> None:
@@ -54,22 +55,22 @@ def test_every_bit_of_the_signature_counts() -> None:
     for bit in range(len(raw) * 8):
         flipped = bytearray(raw)
         flipped[bit // 8] ^= 1 << bit % 8
-        assert read_token(base64.urlsafe_b64encode(bytes(flipped)).decode().rstrip("=")) is None
+        assert tokens.read_token(PURPOSE, base64.urlsafe_b64encode(bytes(flipped)).decode().rstrip("=")) is None
 
 
 def test_a_token_of_another_installation_is_not_ours(settings: Settings) -> None:
     token = make_token(SOMEBODY)
     settings.DIGEST_KEY = "another key"
-    assert read_token(token) is None
+    assert tokens.read_token(PURPOSE, token) is None
 
 
 @pytest.mark.parametrize("spelling", ["{}=", "{}\n", " {}", "{}A", "{}%3D"])
 def test_there_is_one_spelling_of_a_token(spelling: str) -> None:
-    assert read_token(spelling.format(make_token(SOMEBODY))) is None
+    assert tokens.read_token(PURPOSE, spelling.format(make_token(SOMEBODY))) is None
 
 
 def test_the_signature_has_128_bits() -> None:
-    assert unsubscribe.SIGNATURE_BYTES * 8 == 128
+    assert tokens.SIGNATURE_BYTES * 8 == 128
 
 
 # -- What it does

@@ -7,7 +7,7 @@ from django.contrib import admin
 from ampout.api.admin.base import RecordAdmin
 from ampout.api.admin.columns import ACCOUNT, CREDENTIAL, hexadecimal, link_to
 from ampout.api.admin.filters import code_filter
-from dispatch.models import Feedback, Notice
+from dispatch.models import Feedback, Hit, Notice
 from dispatch.rules.classify.verdict import MailKind
 
 
@@ -46,3 +46,21 @@ class FeedbackAdmin(RecordAdmin):
         "enrollment": link_to("enrollment", text=lambda enrollment: f"{enrollment.contact} in {enrollment.campaign}"),
         "notice": link_to("notice"),
     }
+
+
+@admin.register(Hit)
+class HitAdmin(RecordAdmin):
+    """Requests for pixels and links, and who was judged to ask."""
+
+    list_display = (
+        "occurred_at",
+        "kind",
+        "label",
+        "evidence",
+        link_to("message", text=lambda message: message.message_id),
+        ACCOUNT,
+    )
+    list_filter = ("kind", "label", "occurred_at")
+    search_fields = ("message__message_id", "user_agent")
+    search_ids = ("message_id", "account_id")
+    related = ("account", "message")

@@ -38,6 +38,7 @@ from dispatch.models import (
     DeliveryWorker,
     Feedback,
     HealthDue,
+    Hit,
     Lane,
     Message,
     MxVerdict,
@@ -56,7 +57,7 @@ MENU: dict[str, dict[type[models.Model], str]] = {
     },
     "People": {Contact: "contacts", ContactImport: "upload_file", Suppression: "block"},
     "Ledger": {Message: "mail", Attempt: "send", Event: "event_note"},
-    "What came back": {Feedback: "reply", Notice: "inbox"},
+    "What came back": {Feedback: "reply", Hit: "ads_click", Notice: "inbox"},
     "Senders": {
         SmtpCredential: "key",
         ProviderHook: "webhook",
