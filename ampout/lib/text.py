@@ -38,6 +38,11 @@ def find_control_character(text: str, *, multiline: bool = False) -> str | None:
     return f"U+{ord(character):04X} ({_NAMES.get(character, usual)})"
 
 
+def storable(text: str, longest: int) -> str:
+    """Text of strangers as PostgreSQL can hold it: without NUL and halves of surrogate pairs, at most so long."""
+    return text[:longest].encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+
+
 def looks_like_encoded_word(text: str) -> bool:
     """Whether mail software might decode a part of `text` as an RFC 2047 encoded-word (CVE-2024-6923)."""
     return _ENCODED_WORD_START.search(text) is not None

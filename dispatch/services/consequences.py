@@ -16,6 +16,7 @@ from datetime import date, datetime
 from django.conf import settings
 from django.db.models import QuerySet
 
+from ampout.lib.text import storable
 from campaigns.models import Enrollment, SequenceStep
 from campaigns.rules.enrollment_state import StopReason, WaitReason
 from campaigns.rules.suppression import SuppressionReason
@@ -28,6 +29,8 @@ from dispatch.services import evidence, health, stops
 
 LONGEST_TEXT = 20_000
 """Characters that are kept of a reply."""
+
+LONGEST_EVIDENCE = 300
 
 HARD, SOFT = "hard", "soft"
 
@@ -120,18 +123,21 @@ def _nothing(_message: Message, _finding: Finding, _now: datetime) -> bool:
 
 def _bounce_hard(message: Message, finding: Finding, now: datetime) -> bool:
     """True when it is news to health."""
-    words = finding.text or finding.status or "returned"
-    stops.stop_enrollments(_concerned(message), StopReason.BOUNCED, now=now, bounce_reason=words)
+    stops.stop_enrollments(_concerned(message), StopReason.BOUNCED, now=now, bounce_reason=_words(finding))
     return _mark_bounced(message, HARD, finding.occurred_at)
 
 
 def _bounce_soft(message: Message, finding: Finding, now: datetime) -> bool:
     if message.enrollment_id is not None:
-        words = finding.text or finding.status or "returned"
-        stops.stop_enrollments([message.enrollment_id], StopReason.REFUSED, now=now, bounce_reason=words)
+        own, words = [message.enrollment_id], _words(finding)
+        stops.stop_enrollments(own, StopReason.REFUSED, now=now, bounce_reason=words)
     if not message.bounce_kind:
         _mark_bounced(message, SOFT, finding.occurred_at)
     return False
+
+
+def _words(finding: Finding) -> str:
+    return storable(finding.text or finding.status or "returned", LONGEST_TEXT)
 
 
 def _mark_bounced(message: Message, kind: str, at: datetime) -> bool:
@@ -230,13 +236,13 @@ def _feedback(notice: Notice, finding: Finding, message: Message) -> Feedback:
         enrollment_id=message.enrollment_id,
         kind=finding.kind or "",
         matched_by=finding.matched_by.value,
-        status=finding.status[:16],
+        status=storable(finding.status, 16),
         hard=finding.hard,
-        sender="" if erased else finding.sender[:320],
-        subject="" if erased else finding.subject[:998],
-        text="" if erased else finding.text[:LONGEST_TEXT],
-        language=finding.language[:8],
+        sender="" if erased else storable(finding.sender, 320),
+        subject="" if erased else storable(finding.subject, 998),
+        text="" if erased else storable(finding.text, LONGEST_TEXT),
+        language=storable(finding.language, 8),
         return_date=finding.return_date,
-        evidence=[] if erased else list(finding.evidence),
+        evidence=[] if erased else [storable(one, LONGEST_EVIDENCE) for one in finding.evidence],
         occurred_at=finding.occurred_at,
     )

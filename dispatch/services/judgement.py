@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ampout.lib.text import storable
 from credentials.models import SmtpCredential
 from dispatch.models import Message, Notice
 from dispatch.rules.classify.verdict import Classification, FailedRecipient, MailKind
@@ -20,7 +21,7 @@ from dispatch.rules.matching import (
 )
 from dispatch.rules.provider_event import ProviderEvent, ProviderEventKind
 from dispatch.services import matching
-from dispatch.services.consequences import Finding
+from dispatch.services.consequences import LONGEST_EVIDENCE, Finding
 
 IMAP = "imap"
 """The source of notices that are mails."""
@@ -72,7 +73,8 @@ def _judge_mail(notice: Notice, mail: Mail, at: datetime) -> Judged:
 
 
 def _verdict(found: Classification, findings: Sequence[Finding], known: Sequence[Candidate]) -> dict[str, Any]:
-    verdict: dict[str, Any] = {"kind": found.kind.value, "evidence": list(found.evidence)[:20]}
+    evidence = [storable(one, LONGEST_EVIDENCE) for one in found.evidence[:20]]
+    verdict: dict[str, Any] = {"kind": found.kind.value, "evidence": evidence}
     if findings:
         return verdict | _effects(findings)
     return verdict | {"unmatched": "not the recipient of that message" if known else "nothing of ours"}

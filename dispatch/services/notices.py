@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
 from ampout.lib import clock, sql
+from ampout.lib.text import storable
 from credentials.models import ProviderHook
 from dispatch.models import Notice
 from dispatch.rules.mail.reader import read_mail
@@ -84,7 +85,7 @@ def split_head(raw: bytes) -> tuple[bytes, bytes]:
 
 
 def _as_text(head: bytes) -> str:
-    return head[:LONGEST_HEADERS].decode("utf-8", "replace").replace("\x00", "")
+    return storable(head[:LONGEST_HEADERS].decode("utf-8", "replace"), LONGEST_HEADERS)
 
 
 def _store(
@@ -136,7 +137,7 @@ def _try(notice_id: uuid.UUID, now: datetime) -> bool:
         logger.warning("Notice %s: the database did not let it be judged; it is tried again.", notice_id)
     except Exception as error:
         logger.exception("Notice %s could not be judged; it is tried again.", notice_id)
-        words = f"{type(error).__name__}: {error}".replace("\x00", "")[:LONGEST_ERROR]
+        words = storable(f"{type(error).__name__}: {error}", LONGEST_ERROR)
         Notice.everywhere.filter(pk=notice_id).update(error=words)
     return False
 
