@@ -16,6 +16,25 @@ app.config_from_object("ampout.schedule:CeleryConfiguration")
 app.autodiscover_tasks(["ampout.accounts", "ampout.events", "dispatch"])
 
 _PR_SET_PDEATHSIG = 1
+LOOPS = 3
+"""Processes of a worker that its long-lived loops take: deliver, poll, webhooks."""
+
+
+@worker_init.connect
+def _check_start(sender: Any, **_facts: Any) -> None:
+    """End the worker at once where it could not do its work, with a sentence that says what to change."""
+    if sender.concurrency <= LOOPS:
+        raise SystemExit(
+            f"A worker needs at least {LOOPS + 1} processes, as {LOOPS} are taken by loops that never end; this one has "
+            f"{sender.concurrency}. Start it with --concurrency 6."
+        )
+    from django.conf import settings  # noqa: PLC0415
+
+    from ampout.checks import unsafe_database_settings  # noqa: PLC0415  # needs Django's settings
+
+    # Tests run on a throw-away server that is quick rather than safe.
+    if not settings.TESTING and (problems := unsafe_database_settings()):
+        raise SystemExit("\n".join(problems))
 
 
 @worker_init.connect

@@ -40,6 +40,8 @@ class CeleryConfiguration:
         "look_up_mx": _entry("dispatch.tasks.look_up_mx", settings.PLAN_EVERY_SECONDS),
         # Starts the deliver loop in a worker process that has none.
         "deliver": _entry("dispatch.tasks.deliver", settings.PLAN_EVERY_SECONDS),
+        # Starts the poll loop in a worker process that has none.
+        "poll": _entry("dispatch.tasks.poll", settings.PLAN_EVERY_SECONDS),
         # Starts the webhook loop in a worker process that has none.
         "deliver_webhooks": _entry("events.tasks.deliver_webhooks", settings.PLAN_EVERY_SECONDS),
         # Heals what a dead worker held.

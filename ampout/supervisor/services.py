@@ -11,7 +11,8 @@ from ampout.supervisor.ports import HOST, SandboxPorts
 from ampout.supervisor.processes import Program
 
 WEB_THREADS = 8
-WORKER_PROCESSES = 4
+WORKER_PROCESSES = 6
+"""Three are taken by the loops that deliver, poll and call webhooks."""
 
 
 class Programs:
