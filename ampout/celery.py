@@ -25,8 +25,8 @@ def _check_start(sender: Any, **_facts: Any) -> None:
     """End the worker at once where it could not do its work, with a sentence that says what to change."""
     if sender.concurrency <= LOOPS:
         raise SystemExit(
-            f"A worker needs at least {LOOPS + 1} processes, as {LOOPS} are taken by loops that never end; this one has "
-            f"{sender.concurrency}. Start it with --concurrency 6."
+            f"A worker needs at least {LOOPS + 1} processes, as {LOOPS} are taken by loops that never end; this one "
+            f"has {sender.concurrency}. Start it with --concurrency 6."
         )
     from django.conf import settings  # noqa: PLC0415
 
