@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 PENDING_LIMIT = 20_000
 """Acts that may wait for their time; recipients of further mails do nothing."""
+CLOSE_SECONDS = 5.0
+"""How long a stop of the sandbox waits for acts that have begun."""
 VISITS_AT_ONCE = 16
 """Requests side by side."""
 
@@ -41,6 +43,8 @@ class Aftermath:
         self._web_port = web_port
         self._read_clock = read_clock
         self._pending: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._is_closing = False
         self._visits = asyncio.Semaphore(VISITS_AT_ONCE)
 
     def take(self, submission: Submission, tries: Sequence[Try]) -> None:
@@ -53,15 +57,17 @@ class Aftermath:
                 self._begin(self._let_react(submission, one))
 
     async def close(self) -> None:
-        """Drop what has not begun, and finish the writing."""
-        for task in self._pending:
+        """Drop what waits for its time, and finish what has begun."""
+        self._is_closing = True
+        for task in self._waiting:
             task.cancel()
-        await asyncio.gather(*self._pending, return_exceptions=True)
+        if self._pending:
+            await asyncio.wait(self._pending, timeout=CLOSE_SECONDS)
         self._mailboxes.close()
         await self._log.close()
 
     def _begin(self, act: Coroutine[None, None, None]) -> None:
-        if len(self._pending) >= PENDING_LIMIT:
+        if self._is_closing or len(self._pending) >= PENDING_LIMIT:
             act.close()
             return
         task = asyncio.create_task(act)
@@ -89,7 +95,7 @@ class Aftermath:
             self._begin(self._act(reaction, one.behaviour, mail))
 
     async def _act(self, reaction: Reaction, behaviour: Behaviour, mail: Delivered) -> None:
-        await asyncio.sleep(reaction.after * self._pace.answer_seconds)
+        await self._wait(reaction.after * self._pace.answer_seconds)
         if isinstance(reaction.act, Letter):
             await self._note(_line(reaction, behaviour, mail, self._read_clock()))
             await self._deliver(reaction.act, mail.login)
@@ -97,6 +103,15 @@ class Aftermath:
             async with self._visits:
                 status = await asyncio.to_thread(make_visit, reaction.act, self._web_port, mail.recipient)
             await self._note(_line(reaction, behaviour, mail, self._read_clock(), status))
+
+    async def _wait(self, seconds: float) -> None:
+        """Let time pass; the only part of an act that a stop of the sandbox cuts short."""
+        nap = asyncio.create_task(asyncio.sleep(seconds))
+        self._waiting.add(nap)
+        try:
+            await nap
+        finally:
+            self._waiting.discard(nap)
 
     async def _deliver(self, letter: Letter, login: str) -> None:
         """Into the mailbox of the address; where that is none of ours, it forwards to who handed the mail in."""
