@@ -14,10 +14,12 @@ from ampout.api import (
     enrollments,
     messages,
     outreaches,
+    provider_hooks,
     sequence_steps,
     signup,
     smtp_credentials,
     suppressions,
+    webhooks,
 )
 
 account_routes = [
@@ -69,6 +71,12 @@ credential_routes = [
     path(f"{_CREDENTIAL}/reenable", smtp_credentials.ReenableCredential.as_view()),
     path(f"{_CREDENTIAL}/check", smtp_credentials.CheckCredential.as_view()),
 ]
+_HOOK = f"{_CREDENTIAL}/provider_hooks/<str:provider_hook_id>"
+provider_hook_routes = [
+    path(f"{_CREDENTIAL}/provider_hooks", provider_hooks.ProviderHooks.as_view()),
+    path(_HOOK, provider_hooks.ProviderHookDetail.as_view()),
+    path(f"{_HOOK}/rotate_secret", provider_hooks.RotateProviderHookSecret.as_view()),
+]
 enrollment_routes = [
     path("campaigns/<str:campaign_id>/enrollments", enrollments.Enrollments.as_view()),
     path("campaigns/<str:campaign_id>/enroll", enrollments.EnrollImport.as_view()),
@@ -78,6 +86,14 @@ message_routes = [
     path("messages", messages.Messages.as_view()),
     path("messages/<str:message_id>", messages.MessageDetail.as_view()),
     path("messages/<str:message_id>/resolve", messages.ResolveMessage.as_view()),
+]
+_WEBHOOK = "webhooks/<str:webhook_id>"
+webhook_routes = [
+    path("webhooks", webhooks.Webhooks.as_view()),
+    path(_WEBHOOK, webhooks.WebhookDetail.as_view()),
+    path(f"{_WEBHOOK}/rotate_secret", webhooks.RotateWebhookSecret.as_view()),
+    path(f"{_WEBHOOK}/deliveries", webhooks.WebhookDeliveries.as_view()),
+    path(f"{_WEBHOOK}/deliveries/<str:delivery_id>/redeliver", webhooks.Redeliver.as_view()),
 ]
 
 urlpatterns = [
@@ -89,6 +105,8 @@ urlpatterns = [
     *campaign_routes,
     *step_routes,
     *credential_routes,
+    *provider_hook_routes,
     *enrollment_routes,
     *message_routes,
+    *webhook_routes,
 ]

@@ -19,6 +19,7 @@ from ampout.api import (
     enrollments,
     messages,
     outreaches,
+    provider_hooks,
     sequence_steps,
     signup,
     smtp_credentials,
@@ -37,7 +38,14 @@ from tests.docs.pages import bare, read, rows, section
 PAGE = read("reference/api.md")
 EXAMPLES = read_examples()
 HEADINGS = re.findall(r"^### `(?:GET|POST|PATCH|DELETE) .*$", PAGE, re.MULTILINE)
-ELSEWHERE = {("GET", "/u/:id"), ("POST", "/u/:id"), ("GET", "/o/:id"), ("GET", "/c/:id"), ("GET", "/healthz")}
+ELSEWHERE = {
+    ("GET", "/u/:id"),
+    ("POST", "/u/:id"),
+    ("GET", "/o/:id"),
+    ("GET", "/c/:id"),
+    ("POST", "/hooks/in/:id/:id"),
+    ("GET", "/healthz"),
+}
 """What is no part of the API's own URL configuration."""
 
 SCHEMAS: dict[str, Mapping[str, Any]] = {
@@ -55,6 +63,10 @@ SCHEMAS: dict[str, Mapping[str, Any]] = {
     "`GET /campaigns/:id/smtp_credentials`, `POST /campaigns/:id/smtp_credentials`": (
         smtp_credentials.ATTACHED_CREDENTIAL
     ),
+    (
+        "`GET /campaigns/:id/smtp_credentials/:id/provider_hooks`, "
+        "`POST /campaigns/:id/smtp_credentials/:id/provider_hooks`"
+    ): provider_hooks.PROVIDER_HOOK,
     "`POST /campaigns/:id/enroll`": enrollments.ENROLL,
     "`POST /campaigns/:id/enroll_contact`": enrollments.ENROLL_CONTACT,
     "`POST /messages/:id/resolve`": messages.RESOLVE,
@@ -141,6 +153,8 @@ def ids(account: Account, campaign: Campaign, contact: Contact) -> dict[str, str
         "paused_campaign": factories.make_campaign(account, status="paused", pause_reason="manual").pk,
         "step": campaign.steps.get().pk,
         "credential": campaign.credentials.get().pk,
+        "hook": factories.make_hook(campaign.credentials.get(), provider="smtp2go").pk,
+        "provider": "postmark",
         "fresh_import": fresh.pk,
         "fresh_contact": factories.make_contact(account, contact_import=fresh).pk,
     }

@@ -12,7 +12,7 @@ from ampout.api.admin.base import RecordAdmin
 from ampout.api.admin.columns import ACCOUNT, set_or_not
 from ampout.lib.errors import Unprocessable
 from campaigns.models import CampaignCredential, Enrollment
-from credentials.models import SmtpCredential
+from credentials.models import ProviderHook, SmtpCredential
 from credentials.rules.credential_state import DisabledReason
 from dispatch.models import Attempt, DailyUsage, Message
 from dispatch.services.senders import disable_credential, reenable_credential
@@ -53,6 +53,7 @@ class SmtpCredentialAdmin(RecordAdmin):
         ("Attempts", Attempt, "credential"),
         ("Daily usage", DailyUsage, "credential"),
         ("Enrollments it sent step 1 to", Enrollment, "smtp_credential"),
+        ("Provider hooks", ProviderHook, "credential"),
     )
     actions = ("disable", "reenable")
 
@@ -85,3 +86,18 @@ class SmtpCredentialAdmin(RecordAdmin):
             return "re-enabled"
 
         return run_each(self, request, chosen, act)
+
+
+@admin.register(ProviderHook)
+class ProviderHookAdmin(RecordAdmin):
+    """Which providers report about a credential, and when they last did. Secrets and keys are shown nowhere."""
+
+    list_display = ("provider", "credential", ACCOUNT, "topic_arn", "confirmed_at", "last_call_at", "created_at")
+    list_filter = ("provider", "last_call_at", "created_at")
+    search_fields = ("credential__from_email", "topic_arn", "account__name", "account__email")
+    search_ids = ("pk", "credential_id", "account_id")
+    related = ("account", "credential")
+    replaced: ClassVar[Any] = {
+        "secret": set_or_not("secret", "secret"),
+        "signing_key": set_or_not("signing_key", "signing key"),
+    }
