@@ -30,13 +30,15 @@ class FailedRecipient:
 
     `status` is an enhanced status code such as `5.1.1`, made from the words where the notice names none, or empty where
     nothing tells. `hard` means that the address itself is no good for good (RFC 3463: 5.1.x, 5.2.1 and the like).
-    `diagnostic` holds the server's words, at most 1,000 characters.
+    `diagnostic` holds the server's words, at most 1,000 characters. `aliases` are other addresses that the notice gives
+    the same recipient, such as the one it was first sent to (RFC 3464, section 2.3.1).
     """
 
     address: str
     status: str = ""
     hard: bool = False
     diagnostic: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

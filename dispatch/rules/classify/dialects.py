@@ -1,0 +1,162 @@
+"""Recipients that a notice names in plain words.
+
+The order, each step only where the one before found nothing:
+
+1. `X-Failed-Recipients`, which Exim and Gmail write.
+2. Patterns of known programs (bounces.toml, `recipients`).
+3. Addresses that stand where notices put them: alone on a line or at its start, behind words such as `unknown user:`,
+   or beside the reply of a server.
+4. Any other address in the machine's own words, if it is the only one, or one that the returned message went to.
+5. The returned message's only recipient.
+
+Whoever else is named in a notice has not failed: its reader, its sender, the sender of the returned message,
+postmasters and whom to contact.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dispatch.rules.classify.bounce_knowledge import BounceKnowledge, Rule
+from dispatch.rules.classify.notice_text import Notice
+from dispatch.rules.classify.status_codes import find_reason, find_reply_code, find_status, plain_words
+from dispatch.rules.mail.reader import Mail
+
+_ADDRESS = re.compile(
+    r"<(?:mailto:|smtp:)?\"?(?P<bracketed>[^<>\s@\"]{1,256}\"?@[A-Za-z0-9.\u00a1-\uffff-]{1,255}?)\.?>"
+    r"|(?<![\w.!#$%&*+/=?^`{|}~@-])(?P<plain>[A-Za-z0-9_][\w.!#$%&'*+/=?^`{|}~-]{0,127}@[A-Za-z0-9-]{1,63}"
+    r"(?:\.[A-Za-z0-9-]{1,63}){1,8})(?![@\w])",
+    re.ASCII,
+)
+_ALONE = re.compile(r"[\s>*•·o\-–#|\"'<(\[{]{0,20}\Z")
+_ALONE_AFTER = re.compile(r"[\s>\"'<)\]}.,;:*|\-–]{0,20}\Z")
+_AT_START_AFTER = re.compile(
+    r"[\"'>)]{0,3}(?:[ \t]{0,4}(?::|\.\.\.|;|,?[ \t]{0,4}\(|[ \t]-)|[ \t]{1,10}(?:on |#|\d{3}[ -]))"
+)
+_NOT_PEOPLE = re.compile(
+    r"(?:mailer-?daemon|post-?master|mail-?daemon|abuse|no-?reply|do-?not-?reply|hostmaster|webmaster|helpdesk|support)@"
+)
+_BEFORE = 90
+"""Characters before an address that say what it is about."""
+_DIAGNOSTIC = 1000
+_MAX_RECIPIENTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A failed recipient with the words that stand beside it."""
+
+    address: str
+    diagnostic: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """An address in the notice: where it stands, and whether surely as a failed recipient's."""
+
+    address: str
+    start: int
+    end: int
+    sure: bool
+
+
+def find_recipients(mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> tuple[Found, ...]:
+    """The failed recipients of a notice in plain words, at most 100."""
+    others = _other_people(mail, notice.returned)
+    listed = [one for one in mail.addresses("X-Failed-Recipients") if one]
+    mentions = list(_mentions(notice.text, knowledge, others))
+    if not listed:
+        listed = _by_patterns(notice.text, knowledge, others) or _by_place(mentions, _went_to(notice.returned))
+    if not listed:
+        listed = [one for one in _went_to(notice.returned) if one not in others]
+        listed = listed if len(listed) == 1 else []
+    wanted = tuple(dict.fromkeys(listed))[:_MAX_RECIPIENTS]
+    return tuple(Found(address, _words_beside(notice.text, address, mentions, knowledge)) for address in wanted)
+
+
+def failed_among(mail: Mail, notice: Notice, addresses: Iterable[str]) -> tuple[str, ...]:
+    """Those of `addresses` that may be failed recipients at all: no one who is merely named."""
+    others = _other_people(mail, notice.returned)
+    return tuple(dict.fromkeys(one.lower() for one in addresses if one.lower() not in others))
+
+
+def _other_people(mail: Mail, returned: Mail | None) -> frozenset[str]:
+    """Whose addresses stand in a notice without having failed, unless the returned message was sent to them."""
+    names = ("From", "To", "Reply-To", "Sender", "Delivered-To", "X-Original-To", "Envelope-To", "Return-Path", "Cc")
+    own = {address for name in names for address in mail.addresses(name)}
+    if returned:
+        senders = ("From", "Sender", "Reply-To", "Return-Path", "Errors-To", "X-Sender", "Resent-From")
+        own |= {address for name in senders for address in returned.addresses(name)}
+        own -= set(returned.addresses("To")) if len(returned.addresses("To")) == 1 else set()
+    return frozenset(own)
+
+
+def _went_to(returned: Mail | None) -> tuple[str, ...]:
+    """Whom the returned message was sent to: its envelope where a header keeps it, else To."""
+    if returned is None:
+        return ()
+    for name in ("X-Original-To", "Envelope-To", "X-Envelope-To", "X-RCPT-To", "Original-Recipient"):
+        if found := returned.addresses(name):
+            return found
+    return returned.addresses("To") or returned.addresses("Resent-To")
+
+
+def _by_patterns(text: str, knowledge: BounceKnowledge, others: frozenset[str]) -> list[str]:
+    """What the first pattern that finds anybody finds."""
+    for rule in knowledge.recipients:
+        found = [_cleaned(match["address"]) for match in rule.pattern.finditer(text)]
+        if kept := [address for address in found if "@" in address and address not in others]:
+            return kept
+    return []
+
+
+def _by_place(mentions: list[_Mention], went_to: tuple[str, ...]) -> list[str]:
+    sure = [mention.address for mention in mentions if mention.sure]
+    if sure:
+        return sure
+    seen = list(dict.fromkeys(mention.address for mention in mentions))
+    return seen if len(seen) == 1 else [address for address in seen if address in went_to]
+
+
+def _mentions(text: str, knowledge: BounceKnowledge, others: frozenset[str]) -> Iterator[_Mention]:
+    """The addresses in the machine's words that may be failed recipients."""
+    for match in _ADDRESS.finditer(text):
+        address = _cleaned(match["bracketed"] or match["plain"])
+        before = " ".join(text[max(match.start() - _BEFORE, 0) : match.start()].lower().split())
+        if address in others or _NOT_PEOPLE.match(address) or _any(knowledge.bystanders, before):
+            continue
+        yield _Mention(address, match.start(), match.end(), _stands_sure(text, match, before, knowledge))
+
+
+def _stands_sure(text: str, match: re.Match[str], before: str, knowledge: BounceKnowledge) -> bool:
+    """Whether the address stands where notices put failed recipients."""
+    if _any(knowledge.leads, before):
+        return True
+    line_start = text.rfind("\n", 0, match.start()) + 1
+    line_end = text.find("\n", match.end())
+    ahead = text[line_start : match.start()][-200:]
+    behind = text[match.end() : line_end if line_end >= 0 else len(text)][:400]
+    if _ALONE.match(ahead) and (_ALONE_AFTER.match(behind) or _AT_START_AFTER.match(behind)):
+        return True
+    line = f"{ahead} {behind}"
+    return bool(find_reply_code(ahead) or find_status(line) or find_reason(plain_words(line), knowledge))
+
+
+def _any(rules: Iterable[Rule], words: str) -> bool:
+    return any(rule.pattern.search(words) for rule in rules)
+
+
+def _cleaned(address: str) -> str:
+    return address.strip("\"'`.,;:<>()[]{} ").lower().removeprefix("mailto:").removeprefix("smtp:")
+
+
+def _words_beside(text: str, address: str, mentions: list[_Mention], knowledge: BounceKnowledge) -> str:
+    """What is said of the recipient: its own line where that holds a reply, and the words up to the next recipient."""
+    mention = next((one for one in mentions if one.address == address), None)
+    if mention is None:
+        return ""
+    following = (one.start for one in mentions if one.start > mention.end and one.address != address)
+    behind = text[mention.end : min(mention.end + _DIAGNOSTIC, *following, len(text))].lstrip(" >:\"'\n\t)]")
+    ahead = text[text.rfind("\n", 0, mention.start) + 1 : mention.start]
+    told = find_reply_code(ahead) or find_reason(plain_words(ahead), knowledge)
+    return " ".join(f"{ahead} {behind}".split() if told else behind.split())[:_DIAGNOSTIC]
