@@ -39,6 +39,8 @@ LOOKED_AT = 4
 UNKNOWN_AT_ONCE = 20
 """Unknown messages searched for in a poll, the newest; each costs a question to the server."""
 EVIDENCE = "sent_folder"
+USUAL_PAUSE = timedelta(minutes=3)
+"""Between two looks into a mailbox, where the operator says nothing else."""
 
 # One transaction at a time chooses, so that no two take the same login.
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('mailboxes', 0))"
@@ -293,7 +295,7 @@ def end_poll(lease: Lease, *, again: bool, keep: bool) -> datetime | None:
     With `keep` the mailbox stays with this loop, which keeps the connection open; returns when it is due.
     """
     now = clock.utc_now()
-    due = now if again else now + next_poll(_every(), 0, dice.new_rng())
+    due = now if again else now + next_poll(_every(lease.login), 0, dice.new_rng())
     fields: dict[str, Any] = {"next_poll_at": due, "failures": 0, "problem": "", "problem_at": None}
     if not again:
         fields["polled_at"] = now
@@ -308,7 +310,7 @@ def fail_poll(lease: Lease, problem: str) -> None:
     """It failed: keep the server's words, and come back later, each time later."""
     now = clock.utc_now()
     _mine(lease).update(
-        next_poll_at=now + next_poll(_every(), lease.failures + 1, dice.new_rng()),
+        next_poll_at=now + next_poll(_every(lease.login), lease.failures + 1, dice.new_rng()),
         failures=lease.failures + 1,
         problem=problem,
         problem_at=now,
@@ -319,7 +321,11 @@ def fail_poll(lease: Lease, problem: str) -> None:
     logger.warning("Mailbox %s could not be read: %s", lease.credential_id, problem, extra=facts)
 
 
-def _every() -> timedelta:
+def _every(login: str) -> timedelta:
+    """The operator's time between two looks; the usual one where that is meant for other hosts alone."""
+    host = login.partition(" ")[0].rpartition(":")[0]
+    if settings.RETRY_ONLY_FOR_HOSTS and host not in settings.RETRY_ONLY_FOR_HOSTS:
+        return max(USUAL_PAUSE, timedelta(seconds=settings.POLL_EVERY_SECONDS))
     return timedelta(seconds=settings.POLL_EVERY_SECONDS)
 
 
