@@ -15,6 +15,7 @@ from typing import Any
 
 DATA_FILE = Path(__file__).parent / "data" / "presets.toml"
 
+_MARK = re.compile(r"\{(id|left|right)\}")
 _HOST = re.compile(r"(?!.*\{region\}.*\{region\})([a-z0-9-]|\{region\})+(\.([a-z0-9-]|\{region\})+)+")
 
 
@@ -70,7 +71,7 @@ class ImapServer:
 
 @dataclass(frozen=True, slots=True)
 class MessageIdFacts:
-    """The provider's treatment of the Message-ID, and how to keep it or to learn the delivered one."""
+    """The provider's treatment of the Message-ID: how to keep it, to learn the delivered one, or to be told ours."""
 
     treatment: MessageIdTreatment
     source: str
@@ -79,6 +80,9 @@ class MessageIdFacts:
     form: str
     form_source: str
     region_names: Mapping[str, str]
+    marks: Mapping[str, str]
+    longest_mark: int
+    marks_source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,16 @@ class Preset:
     def keep_headers(self) -> dict[str, str]:
         """Headers to add to every message, so that the provider keeps its Message-ID."""
         return dict(self.message_id.headers)
+
+    def marks(self, message_id: str) -> dict[str, str]:
+        """Headers by which the provider's reports name this message; empty where they name it by themselves.
+
+        None is given when one would be longer than the provider takes: the mail matters more than its reports.
+        """
+        left, _, right = message_id.strip("<>").partition("@")
+        facts = self.message_id
+        found = {name: text.format(id=message_id, left=left, right=right) for name, text in facts.marks.items()}
+        return found if all(len(value) <= facts.longest_mark for value in found.values()) else {}
 
     def delivered_message_id(self, reply_text: str) -> str | None:
         """The Message-ID that arrives instead of ours, in angle brackets, read from the text of the final 250 reply.
@@ -221,12 +235,24 @@ def _read_message_id(table: "_Table") -> MessageIdFacts:
         form=table.text("form", ""),
         form_source=table.source("form_source") if table.holds("form_source") else "",
         region_names=table.mapping("region_names"),
+        marks=_read_marks(table),
+        longest_mark=table.number("longest_mark") if table.holds("longest_mark") else 0,
+        marks_source=table.source("marks_source") if table.holds("marks_source") else "",
     )
     table.finish()
     replaces = facts.treatment is MessageIdTreatment.REPLACES
     if replaces != (facts.reply_pattern is not None) or replaces != ("{id}" in facts.form):
         raise InvalidPresets(f"{table.path} needs reply_pattern and a form with {{id}} if it replaces, and only then.")
     return facts
+
+
+def _read_marks(table: "_Table") -> Mapping[str, str]:
+    marks = table.mapping("marks")
+    if not all(_MARK.fullmatch(value) for value in marks.values()):
+        raise InvalidPresets(f"{table.path}.marks holds something else than {{id}}, {{left}} or {{right}}.")
+    if marks and not (table.holds("longest_mark") and table.holds("marks_source")):
+        raise InvalidPresets(f"{table.path} has marks, so it needs longest_mark and marks_source.")
+    return marks
 
 
 class _Table:

@@ -46,6 +46,7 @@ OWN_FIELDS = frozenset(
 
 _ADDRESS = re.compile(r"[^\s()<>@,;:\\\"\[\]]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?-~]+>")
+_MARK = re.compile(r"[!-~]+")
 _URL = re.compile(r"https?://[!#-;=?-~]+")
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 _LINE_END = re.compile("\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
@@ -94,8 +95,9 @@ class MessageFacts:
 
     `to_address` is the envelope's form: the local part as spelt, the domain in A-labels. `thread` holds the Message-IDs
     of the messages before it, oldest first, and `thread_subject` the subject that the thread was begun with.
-    `values` are the contact's; `unsubscribe_url` becomes the merge tag of that name as well. `open_pixel_url` and
-    `track`, which gives the address that leads through us to another one, are wanted where the step was compiled so.
+    `values` are the contact's; `unsubscribe_url` becomes the merge tag of that name as well. `marks` are header fields
+    by which the provider's reports name the message. `open_pixel_url` and `track`, which gives the address that leads
+    through us to another one, are wanted where the step was compiled so.
     """
 
     to_address: str
@@ -105,6 +107,7 @@ class MessageFacts:
     unsubscribe_url: str | None = None
     thread: tuple[str, ...] = ()
     thread_subject: str = ""
+    marks: tuple[tuple[str, str], ...] = ()
     open_pixel_url: str = ""
     track: Callable[[str], str] | None = None
 
@@ -167,8 +170,8 @@ def build(compiled: CompiledMessage, facts: MessageFacts) -> BuiltMessage:
     html = None if compiled.html is None else _render_html(compiled.html, values, facts)
     tail, tail_fields, body = _body(facts.message_id, text, html)
     smtputf8 = compiled.from_smtputf8 or not facts.to_address.isascii()
-    payload = f"{lines}{compiled.extra_lines}{tail}\r\n".encode() + body
-    return BuiltMessage(payload, (*fields, *compiled.extra_fields, *tail_fields), subject, smtputf8)
+    payload = f"{lines}{compiled.extra_lines}{_mark_lines(facts.marks)}{tail}\r\n".encode() + body
+    return BuiltMessage(payload, (*fields, *compiled.extra_fields, *facts.marks, *tail_fields), subject, smtputf8)
 
 
 def reply_subject(subject: str) -> str:
@@ -232,6 +235,15 @@ def _unsubscribe_lines(url: str, fields: list[tuple[str, str]]) -> str:
     fields.append(("List-Unsubscribe", f"<{url}>"))
     fields.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
     return f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+
+
+def _mark_lines(marks: tuple[tuple[str, str], ...]) -> str:
+    """The fields that come back in reports, each on one line."""
+    for name, value in marks:
+        _check_extra(name, value)
+        if not _MARK.fullmatch(value) or len(name) + len(value) + 2 > LINE_LIMIT:
+            raise _invalid("marks", f"The value of {name} is not one word of printable ASCII.")
+    return "".join(f"{name}: {value}\r\n" for name, value in marks)
 
 
 def _date(moment: datetime) -> str:

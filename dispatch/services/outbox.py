@@ -103,7 +103,7 @@ class _Material:
             login=_login(credential),
             envelope=_envelope(credential, message),
             compiled=self._compiled(message, credential, preset),
-            facts=self._facts(message),
+            facts=self._facts(message, preset),
             preset=preset,
         )
 
@@ -116,7 +116,7 @@ class _Material:
             self.compiled[key] = _compile(message, step, credential, preset)
         return self.compiled[key]
 
-    def _facts(self, message: Message) -> MessageFacts:
+    def _facts(self, message: Message, preset: Preset | None) -> MessageFacts:
         contact = self.contacts.get(message.contact_id)
         values = merge_values(contact) if contact is not None else {"email": message.recipient}
         earlier = [row for row in self.threads.get(message.enrollment_id, []) if _position(row) < _position(message)]
@@ -128,6 +128,7 @@ class _Material:
             unsubscribe_url=f"{settings.PUBLIC_URL}/u/{make_token(message.pk)}",
             open_pixel_url=tracking.open_url(message.pk),
             track=partial(tracking.click_url, message.pk),
+            marks=tuple(preset.marks(message.message_id).items()) if preset is not None else (),
             thread=tuple(row.delivered_message_id or row.message_id for row in earlier),
             thread_subject=self._thread_subject(message, earlier, values),
         )

@@ -136,6 +136,27 @@ def test_postmark_is_asked_to_keep_ours() -> None:
     assert postmark.delivered_message_id(f"Ok {SES_ID}") is None
 
 
+def test_postmarks_reports_name_the_message_by_its_two_sides() -> None:
+    assert found("smtp.postmarkapp.com").marks("<0123.45@sender.example>") == {
+        "X-PM-Metadata-ampout-id": "0123.45",
+        "X-PM-Metadata-ampout-domain": "sender.example",
+    }
+
+
+def test_a_mark_that_the_provider_would_refuse_is_left_out() -> None:
+    assert found("smtp.postmarkapp.com").marks(f"<0123.45@{'d' * 80}>") != {}
+    assert found("smtp.postmarkapp.com").marks(f"<0123.45@{'d' * 81}>") == {}
+
+
+def test_brevos_reports_name_the_message_by_its_id() -> None:
+    assert found("smtp-relay.brevo.com").marks("<0123.45@x.example>") == {"X-Mailin-custom": "<0123.45@x.example>"}
+
+
+@pytest.mark.parametrize("host", ["mail.smtp2go.com", "smtp.mailgun.org", "smtp.sendgrid.net", "smtp.gmail.com"])
+def test_other_providers_name_it_by_themselves(host: str) -> None:
+    assert found(host).marks("<0123.45@x.example>") == {}
+
+
 @pytest.mark.parametrize("host", ["mail.smtp2go.com", "smtp.eu.mailgun.org", "smtp.gmail.com"])
 def test_other_providers_need_no_header(host: str) -> None:
     assert found(host).keep_headers == {}
@@ -205,6 +226,8 @@ def test_a_good_file_is_read() -> None:
         ('"keeps"', '"replaces"\nreply_pattern = "."\nform = "{id}"', "with a group named id"),
         ('"keeps"', '"replaces"\nreply_pattern = "(?P<id>.)"\nform = "{id}{region}"', "needs a region"),
         ('"keeps"', '"keeps"\nheaders = {X = 1}', "one.message_id.headers cannot be used"),
+        ('"keeps"', '"keeps"\nmarks = {X = "{to}"}', "one.message_id.marks holds something else"),
+        ('"keeps"', '"keeps"\nmarks = {X = "{id}"}', "it needs longest_mark and marks_source"),
         ("[one.smtp]", "[[one.smtp]]", "one.smtp is not a table"),
         ("[one.smtp]", "ceilings = 1\n[one.smtp]", "one.ceilings cannot be used"),
         ("[one.smtp]", "ceilings = [{plan = 'x', messages = 5}]\n[one.smtp]", "one.ceilings[0].source is missing"),

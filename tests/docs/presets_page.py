@@ -37,12 +37,15 @@ def imap(preset: Preset) -> str:
 def message_id(preset: Preset) -> str:
     words = TREATMENTS[preset.message_id.treatment]
     headers = ", ".join(f"`{name}: {value}`" for name, value in preset.keep_headers.items())
-    return f"{words}, as we add {headers}" if headers else words
+    marks = ", ".join(f"`{name}`" for name in preset.message_id.marks)
+    words = f"{words}, as we add {headers}" if headers else words
+    return f"{words}; its reports name it by {marks}" if marks else words
 
 
 def sources(preset: Preset) -> str:
     facts = [preset.smtp, preset.imap, preset.message_id, preset.advice, *preset.ceilings]
     found = [fact.source for fact in facts if fact is not None]
+    found += [preset.message_id.marks_source] if preset.message_id.marks else []
     return " ".join(f"[{number}]({source})" for number, source in enumerate(dict.fromkeys(found), start=1))
 
 

@@ -374,6 +374,23 @@ def test_presets_cannot_bring_empty_fields(value: str) -> None:
     assert refusal(extra_headers=[("X-Y", value)]) == ("extra_headers", CompositionReason.INVALID)
 
 
+def test_marks_stand_in_the_header_as_they_are() -> None:
+    marks = (("X-PM-Metadata-ampout-id", "1.2"), ("X-Mailin-custom", "<1.2@example.com>"))
+    message = built(replace(FACTS, marks=marks), extra_headers=[("X-PM-KeepID", "true")])
+    assert [parsed(message)[name] for name, _ in marks] == ["1.2", "<1.2@example.com>"]
+    assert set(marks) < set(message.headers)
+
+
+@pytest.mark.parametrize("value", ["", "a b", "é", "x" * 1_000, *INJECTIONS.values(), *ENCODED.values()])
+def test_a_mark_is_one_word_of_printable_ascii(value: str) -> None:
+    with pytest.raises(CompositionRefused):
+        built(replace(FACTS, marks=(("X-Mark", value),)))
+
+
+def test_a_mark_cannot_replace_our_fields() -> None:
+    assert refusal(replace(FACTS, marks=(("Bcc", "x@example.com"),)))[1] is CompositionReason.RESERVED
+
+
 # -- Header injection
 
 
