@@ -65,13 +65,18 @@ class Finding:
     evidence: tuple[str, ...] = ()
 
 
-def draw(notice: Notice, findings: Sequence[Finding], *, now: datetime) -> set[uuid.UUID]:
-    """Carry out what these findings bring about, inside the notice's transaction.
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What is left to do: credentials whose health is to be judged, and whether a person of these was erased."""
 
-    Returns the credentials whose health is to be judged after it. Raises TooEarly.
-    """
+    to_judge: frozenset[uuid.UUID] = frozenset()
+    erased: bool = False
+
+
+def draw(notice: Notice, findings: Sequence[Finding], *, now: datetime) -> Drawn:
+    """Carry out what these findings bring about, inside the notice's transaction. Raises TooEarly."""
     if not findings:
-        return set()
+        return Drawn()
     messages = _lock(findings, now)
     _resolve_unknown(findings, now)
     to_judge: set[uuid.UUID] = set()
@@ -81,7 +86,7 @@ def draw(notice: Notice, findings: Sequence[Finding], *, now: datetime) -> set[u
             to_judge.add(message.credential_id)
     _record(notice, findings, messages)
     health.note_due(to_judge, now=now)
-    return to_judge
+    return Drawn(frozenset(to_judge), any(_is_erased(message) for message in messages.values()))
 
 
 def _lock(findings: Sequence[Finding], now: datetime) -> dict[uuid.UUID, Message]:
@@ -225,9 +230,13 @@ def _record(notice: Notice, findings: Sequence[Finding], messages: dict[uuid.UUI
     Feedback.everywhere.bulk_create(rows, ignore_conflicts=True)
 
 
+def _is_erased(message: Message) -> bool:
+    """The address is emptied at erasure, under the lock that is held here."""
+    return not message.recipient
+
+
 def _feedback(notice: Notice, finding: Finding, message: Message) -> Feedback:
-    # The address is emptied at erasure, under the lock that is held here.
-    erased = not message.recipient
+    erased = _is_erased(message)
     return Feedback(
         account_id=notice.account_id,
         notice=notice,

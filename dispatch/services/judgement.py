@@ -7,6 +7,7 @@ from typing import Any
 
 from ampout.lib.text import storable
 from credentials.models import SmtpCredential
+from dispatch.gateways.provider_events import read_events
 from dispatch.models import Message, Notice
 from dispatch.rules.classify.verdict import Classification, FailedRecipient, MailKind
 from dispatch.rules.consequences import KIND_OF_EVENT, Effect, decide_effect
@@ -26,8 +27,8 @@ from dispatch.services.consequences import LONGEST_EVIDENCE, Finding
 IMAP = "imap"
 """The source of notices that are mails."""
 
+NOTHING_OF_OURS = "nothing of ours"
 _ABOUT_RECIPIENTS = frozenset({MailKind.BOUNCE, MailKind.DELAY, MailKind.FEEDBACK})
-_IS_GOOD_NEWS = ProviderEventKind.DELIVERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _verdict(found: Classification, findings: Sequence[Finding], known: Sequence
     verdict: dict[str, Any] = {"kind": found.kind.value, "evidence": evidence}
     if findings:
         return verdict | _effects(findings)
-    return verdict | {"unmatched": "not the recipient of that message" if known else "nothing of ours"}
+    return verdict | {"unmatched": "known, but not from or about its recipient" if known else NOTHING_OF_OURS}
 
 
 def _effects(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -183,34 +184,37 @@ def _finding(mail: Mail, found: Classification, candidate: Candidate, effect: Ef
 
 
 def _judge_call(notice: Notice, at: datetime) -> Judged:
-    from dispatch.gateways.provider_events import read_events  # noqa: PLC0415
-
     events = read_events(notice.source, bytes(notice.body))
-    found = [finding for event in events if (finding := _of_event(notice, event, at)) is not None]
-    verdict: dict[str, Any] = {"kinds": sorted({event.kind.value for event in events})}
-    return Judged(found, verdict | (_effects(found) if found else {"unmatched": "nothing of ours"}))
-
-
-def _of_event(notice: Notice, event: ProviderEvent, at: datetime) -> Finding | None:
-    """What an event says: its message by an id that the provider names, to the very recipient that it names."""
-    kind = KIND_OF_EVENT[event.kind]
-    if kind is None and event.kind is not _IS_GOOD_NEWS:
-        return None
     host = notice.credential.smtp_host
-    forms = [form for one in event.message_ids for form in matching.forms_of_provider_id(one, host) if form]
-    digest = matching.digest_of(event.recipient)
-    candidates = [
-        candidate
-        for candidate in matching.find_by_ids(notice.account_id, forms).values()
-        if candidate.recipient == digest
+    # Each id in every form that it may have in the ledger, all looked up at once: a call may tell of a thousand.
+    forms = [_forms(event, host) for event in events]
+    known = matching.find_by_ids(notice.account_id, {form for each in forms for form in each})
+    found = [
+        finding
+        for event, each in zip(events, forms, strict=True)
+        if (finding := _of_event(event, [known[form] for form in each if form in known], at)) is not None
     ]
-    if not candidates:
+    verdict: dict[str, Any] = {"kinds": sorted({event.kind.value for event in events})}
+    return Judged(found, verdict | (_effects(found) if found else {"unmatched": NOTHING_OF_OURS}))
+
+
+def _forms(event: ProviderEvent, host: str) -> list[str]:
+    if event.kind is ProviderEventKind.OTHER:
+        return []
+    return [form for one in event.message_ids for form in matching.forms_of_provider_id(one, host) if form]
+
+
+def _of_event(event: ProviderEvent, known: Sequence[Candidate], at: datetime) -> Finding | None:
+    """What an event says: its message by an id that the provider names, to the very recipient that it names."""
+    digest = matching.digest_of(event.recipient)
+    candidate = next((one for one in known if one.recipient == digest), None)
+    if candidate is None:
         return None
-    hard = event.kind is ProviderEventKind.HARD_BOUNCE
+    kind, hard = KIND_OF_EVENT[event.kind], event.kind is ProviderEventKind.HARD_BOUNCE
     return Finding(
-        message_id=candidates[0].message_id,
-        matched_by=candidates[0].matched_by,
-        effect=decide_effect(kind, hard=hard, exact=True, matched_by=candidates[0].matched_by),
+        message_id=candidate.message_id,
+        matched_by=candidate.matched_by,
+        effect=decide_effect(kind, hard=hard, exact=True, matched_by=candidate.matched_by),
         kind=kind,
         occurred_at=min(event.occurred_at or at, at),
         status=event.status,

@@ -22,7 +22,7 @@ from credentials.models import ProviderHook
 from dispatch.models import Notice
 from dispatch.rules.mail.reader import read_mail
 from dispatch.services import consequences, health, judgement
-from dispatch.services.consequences import TooEarly
+from dispatch.services.consequences import Drawn, TooEarly
 from dispatch.services.failpoints import crash
 from dispatch.services.judgement import IMAP
 
@@ -148,27 +148,30 @@ def judge(notice_id: uuid.UUID, *, now: datetime, again: bool = False) -> bool:
     `again` judges it anew: every effect is safe to repeat.
     """
     with transaction.atomic():
-        to_judge = _judge_locked(notice_id, now, again=again)
+        drawn = _judge_locked(notice_id, now, again=again)
         crash("before_notice_commit")
     crash("after_notice_commit")
-    if to_judge:
-        health.judge_due(to_judge, now=now)
-    return to_judge is not None
+    if drawn is not None and drawn.to_judge:
+        health.judge_due(drawn.to_judge, now=now)
+    return drawn is not None
 
 
-def _judge_locked(notice_id: uuid.UUID, now: datetime, *, again: bool) -> set[uuid.UUID] | None:
+def _judge_locked(notice_id: uuid.UUID, now: datetime, *, again: bool) -> Drawn | None:
     wanted = Notice.everywhere.select_for_update(skip_locked=True, of=("self",)).select_related("credential")
     notice = wanted.filter(pk=notice_id).first()
     if notice is None or (notice.processed_at is not None and not again):
         return None
     judged = judgement.judge(notice, now=now)
-    to_judge = consequences.draw(notice, judged.findings, now=now)
+    drawn = consequences.draw(notice, judged.findings, now=now)
     notice.processed_at, notice.verdict, notice.error, notice.failures = now, judged.verdict, "", 0
     if notice.source == IMAP and not judged.findings:
         # Somebody's private mail: nothing of it concerns us.
         notice.body = b""
-    notice.save(update_fields=["processed_at", "verdict", "error", "failures", "body"])
-    return to_judge
+    if drawn.erased:
+        notice.body, notice.headers = b"", ""
+        notice.verdict.pop("evidence", None)
+    notice.save(update_fields=["processed_at", "verdict", "error", "failures", "body", "headers"])
+    return drawn
 
 
 def judged_before(*, source: str = "", since: datetime | None = None, unmatched: bool = False) -> Iterator[uuid.UUID]:

@@ -45,8 +45,8 @@ def finding(message: Message, effect: Effect, desk: Desk, **fields: Any) -> Find
     return Finding(message_id=message.pk, effect=effect, **(facts | fields))
 
 
-def draw(desk: Desk, message: Message, *effects: Effect, **fields: Any) -> set[uuid.UUID]:
+def draw(desk: Desk, message: Message, *effects: Effect, **fields: Any) -> frozenset[uuid.UUID]:
     """One notice of this moment that says all of this about a message; the credentials to be judged."""
     with transaction.atomic():
         findings = [finding(message, effect, desk, **fields) for effect in effects]
-        return consequences.draw(make_notice(message, desk), findings, now=desk.now)
+        return consequences.draw(make_notice(message, desk), findings, now=desk.now).to_judge

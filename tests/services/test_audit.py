@@ -10,9 +10,12 @@ from django.db import connection
 
 from ampout.lib import clock
 from dispatch.models import Attempt, Message
+from dispatch.rules.consequences import Effect
 from dispatch.services import audit, lifecycle, stops
 from dispatch.services.claim import Claim
 from dispatch.services.evidence import Resolution, resolve_unknown
+from tests import factories
+from tests.services.came_back import draw
 from tests.services.desk import Desk, S, fresh, message_of
 
 Plant = Callable[[Desk], str]
@@ -145,6 +148,73 @@ def bounce_that_was_not_told(desk: Desk) -> str:
     return str(message_of(claimed).enrollment_id)
 
 
+def reply_that_was_not_told(desk: Desk) -> str:
+    message = replied_one(desk)
+    sql("DELETE FROM events_event WHERE type = 'enrollment.replied'")
+    return str(message.enrollment_id)
+
+
+def reply_that_stopped_nothing(desk: Desk) -> str:
+    message = replied_one(desk, steps=2)
+    sql("UPDATE campaigns_enrollment SET stopped_at = NULL, stop_reason = ''")
+    return str(message.enrollment_id)
+
+
+def replied_one(desk: Desk, **fields: int) -> Message:
+    message = sent_one(desk, **fields)
+    draw(desk, message, Effect.REPLY)
+    return message
+
+
+def reply_that_nobody_wrote(desk: Desk) -> str:
+    message = replied_one(desk)
+    sql("DELETE FROM dispatch_feedback")
+    return str(message.enrollment_id)
+
+
+def bounce_that_never_came(desk: Desk) -> str:
+    message = sent_one(desk)
+    sql("UPDATE dispatch_message SET bounced_at = now(), bounce_kind = 'soft'")
+    return str(message.pk)
+
+
+def complaint_that_never_came(desk: Desk) -> str:
+    message = sent_one(desk)
+    draw(desk, message, Effect.HARD_BOUNCE)
+    sql("UPDATE dispatch_message SET complained_at = now()")
+    return str(message.pk)
+
+
+def hard_bounce_without_suppression(desk: Desk) -> str:
+    message = sent_one(desk)
+    draw(desk, message, Effect.HARD_BOUNCE)
+    sql("DELETE FROM campaigns_suppression")
+    return str(message.pk)
+
+
+def complaint_without_suppression(desk: Desk) -> str:
+    message = sent_one(desk)
+    draw(desk, message, Effect.COMPLAINT)
+    sql("DELETE FROM campaigns_suppression")
+    return str(message.pk)
+
+
+def feedback_of_another_account(desk: Desk) -> str:
+    message = sent_one(desk)
+    draw(desk, message, Effect.REPLY)
+    factories.make_account("Bob")
+    sql("UPDATE dispatch_feedback SET account_id = (SELECT id FROM accounts_account WHERE name = 'Bob')")
+    return str(message.account_id)
+
+
+def notice_of_another_account(desk: Desk) -> str:
+    message = sent_one(desk)
+    draw(desk, message, Effect.REPLY)
+    factories.make_account("Bob")
+    sql("UPDATE dispatch_notice SET account_id = (SELECT id FROM accounts_account WHERE name = 'Bob')")
+    return str(message.account_id)
+
+
 def second_step_before_the_first(desk: Desk) -> str:
     message = sent_one(desk, steps=2)
     desk.send_due()
@@ -182,7 +252,16 @@ PLANTED: dict[Plant, str] = {
     wire_after_a_stop: "5 stop facts: nothing on the wire after a stop",
     plan_after_a_stop: "5 stop facts: nothing planned after a stop",
     event_that_was_not_told: "7 events: one for every message sent",
-    bounce_that_was_not_told: "7 events: one for every enrollment that bounced or unsubscribed",
+    reply_that_stopped_nothing: "5 stop facts: whoever replied, bounced or unsubscribed is stopped",
+    hard_bounce_without_suppression: "5 stop facts: an address that hard-bounced or complained is suppressed",
+    complaint_without_suppression: "5 stop facts: an address that hard-bounced or complained is suppressed",
+    bounce_that_was_not_told: "7 events: one for every enrollment that replied, bounced or unsubscribed",
+    reply_that_was_not_told: "7 events: one for every enrollment that replied, bounced or unsubscribed",
+    reply_that_nobody_wrote: "8 explainable: for every reply, bounce and complaint what came back is recorded",
+    bounce_that_never_came: "8 explainable: for every reply, bounce and complaint what came back is recorded",
+    complaint_that_never_came: "8 explainable: for every reply, bounce and complaint what came back is recorded",
+    feedback_of_another_account: "9 tenants are walled: what came back is about a message of the same account",
+    notice_of_another_account: "9 tenants are walled: what came back is about a message of the same account",
     second_step_before_the_first: "order: no step before the one before it",
     second_step_while_the_first_is_under_way: "order: no step before the one before it",
     second_step_without_a_first: "order: no step before the one before it",
