@@ -11,6 +11,7 @@ rest between uses.
 """
 
 import imaplib
+import re
 import socket
 import ssl
 import threading
@@ -136,6 +137,8 @@ def explain_failures(login: ImapLogin, stage: ImapStage) -> Iterator[None]:
     except OSError:
         raise ImapFailure(stage, f"{login.server} closed the connection.") from None
     except imaplib.IMAP4.error as error:
+        if str(error).endswith("socket error: EOF"):
+            raise ImapFailure(stage, f"{login.server} closed the connection.") from None
         raise ImapFailure(stage, f"{login.server} {_ENDS[stage]}: {_words(error, login)}") from None
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         # What imaplib and imapclient stumble over when an answer breaks the grammar in ways they did not foresee.
@@ -151,10 +154,15 @@ _ENDS = {
 }
 
 
+_PREFIX = re.compile(r"(command: \w+ => )|(\w+ command error: )")
+"""What imaplib puts in front of a server's words."""
+
+
 def _words(error: Exception, login: ImapLogin) -> str:
     """The server's answer inside an error: one short printable line without the password."""
     raw = error.args[0] if error.args else ""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+    text = _PREFIX.sub("", text, count=1)
     text = Redactor(login.username, login.password).redact(text)
     line = "".join(character if character.isprintable() else " " for character in text)
     return line[:LONGEST_WORDS].strip() or "no reason was given"
@@ -330,7 +338,10 @@ class BoundedClient(IMAPClient):  # type: ignore[misc]  # imapclient has no type
         return list(self._imap.list_by(command, *words))
 
     def examine(self, folder: bytes) -> dict[bytes, Any]:
-        """Open a folder for reading only, by the name that the server gave it; what the answer says about it."""
+        """Open a folder for reading only, by the name that the server gave it; what the answer says about it.
+
+        Raises IMAPClientError, and no kind of it, when the answer is no.
+        """
         quoted = b'"' + folder.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
         self._checkok("examine", *self._imap.select(quoted, readonly=True))
         return dict(self._process_select_response(self._imap.untagged_responses))

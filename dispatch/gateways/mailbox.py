@@ -32,7 +32,7 @@ from credentials.gateways.imap_connection import (
     explain_failures,
     open_mailbox,
 )
-from dispatch.rules.folders import Folder, ListedFolder, choose_folders
+from dispatch.rules.folders import Folder, ListedFolder, Role, choose_folders
 from dispatch.rules.mail.reader import read_mail
 from dispatch.rules.mailbox_cursor import spell_set, split_by_weight, valid_uids
 
@@ -55,14 +55,14 @@ _LIST_BYTES = 2_000_000
 """Some 20,000 folders."""
 _MOST_COPIES = 5
 
-PASSING = re.compile(r"\[(THROTTLED|UNAVAILABLE|INUSE|LIMIT|OVERQUOTA|SERVERBUG|ALERT|CONTACTADMIN)\b", re.IGNORECASE)
+PASSING = re.compile(r"\[(THROTTLED|UNAVAILABLE|INUSE|LIMIT|OVERQUOTA|CONTACTADMIN)\b", re.IGNORECASE)
 """Response codes (RFC 5530, and Yahoo's THROTTLED) that blame the moment rather than the mail."""
 
 Answer = TypeVar("Answer")
 
 
-class MailUnreadable(Exception):
-    """The server said no to one mail, and to no other."""
+class Withheld(Exception):
+    """The server said no to a single mail or folder; the connection is as good as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,8 @@ class OpenMailbox:
                 self._client.renew(seconds, _SLACK)
                 yield
                 self._client.rest()
-        except MailUnreadable:
-            raise  # the connection is as good as it was; its next stretch begins with a deadline of its own
+        except Withheld:
+            raise
         except BaseException:
             self.has_failed = True
             raise
@@ -164,9 +164,16 @@ class OpenMailbox:
         return self._folders
 
     def examine(self, folder: Folder) -> FolderState:
-        """Open a folder for reading only."""
+        """Open a folder for reading only. Raises Withheld for one that the server keeps closed, unless it is INBOX."""
         self._client.allow(_SLACK)
-        facts = self._client.examine(folder.wire)
+        try:
+            facts = self._client.examine(folder.wire)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            if folder.role is Role.INBOX or PASSING.search(str(error)):
+                raise
+            raise Withheld(str(error)) from None
         validity, following = facts.get(b"UIDVALIDITY"), facts.get(b"UIDNEXT")
         if not isinstance(validity, int):
             raise self._failure(f"does not number the mails of {folder.name} (no UIDVALIDITY)")
@@ -249,7 +256,7 @@ class OpenMailbox:
     def _fetch_each(self, uids: Sequence[int], items: str, allowance: int) -> dict[int, dict[bytes, Any]]:
         """The answers about these mails; where the server says no to all together, they are asked for apart.
 
-        Raises MailUnreadable where it says no to a single one, for a reason that is the mail's own.
+        Raises Withheld where it says no to a single one, for a reason that is the mail's own.
         """
         self._client.allow(allowance)
         try:
@@ -258,7 +265,7 @@ class OpenMailbox:
             if PASSING.search(str(refused)):
                 raise
             if len(uids) == 1:
-                raise MailUnreadable(str(refused)) from None
+                raise Withheld(str(refused)) from None
         middle = len(uids) // 2
         return self._halves(uids[:middle], uids[middle:], items, allowance)
 
@@ -266,11 +273,11 @@ class OpenMailbox:
         self, first: Sequence[int], second: Sequence[int], items: str, allowance: int
     ) -> dict[int, dict[bytes, Any]]:
         answers: dict[int, dict[bytes, Any]] = {}
-        unreadable: MailUnreadable | None = None
+        unreadable: Withheld | None = None
         for half in (first, second):
             try:
                 answers |= self._fetch_each(half, items, allowance)
-            except MailUnreadable as error:
+            except Withheld as error:
                 unreadable = error
         if not answers and unreadable is not None:
             raise unreadable

@@ -24,3 +24,12 @@ def next_poll(every: timedelta, failures: int, rng: Random) -> timedelta:
 def batch_size(failures: int) -> int:
     """How many mails to ask for at once: fewer after failures, so that a slow line or a bad mail gets through."""
     return max(1, LARGEST_BATCH >> (2 * failures))
+
+
+def may_pass_by(failures: int, asked: int, *, refused: bool) -> bool:
+    """Whether a new mail that could not be read may be left for later, so that those behind it are read.
+
+    Only one that was asked for alone: after its third refusal, or once it has ended five connections in a row. It is
+    asked for again at each poll, after everything else.
+    """
+    return asked == 1 and failures >= (2 if refused else 5)

@@ -5,7 +5,9 @@
 3. In batches: sizes, header blocks, the decision which mails are worth it, those mails whole; then one transaction
    stores them and moves the cursor.
 4. While messages of this credential are `unknown`: look for their copies among what was sent.
-5. Say when it is due again; keep the connection.
+5. Look at what showed late, below the cursor, and at mails that could not be read before. Whatever these do, the poll
+   has gone well.
+6. Say when it is due again; keep the connection.
 
 IMAP blocks, so every stretch of it runs in a thread; the database has a thread of its own.
 """
@@ -23,12 +25,12 @@ from ampout.lib import clock
 from ampout.lib.crypto import DecryptionFailed
 from ampout.lib.database_thread import DatabaseThread
 from credentials.gateways.imap_connection import ImapFailure, Limits
-from dispatch.gateways.mailbox import FolderState, Listing, MailUnreadable, OpenMailbox
+from dispatch.gateways.mailbox import FolderState, Listing, OpenMailbox, Withheld
 from dispatch.rules import mailbox_cursor
 from dispatch.rules.folders import Folder, Role
 from dispatch.rules.mail.reader import Mail, read_mail
 from dispatch.rules.mailbox_cursor import Cursor
-from dispatch.rules.poll_timing import batch_size
+from dispatch.rules.poll_timing import LARGEST_BATCH, batch_size, may_pass_by
 from dispatch.services import mailboxes
 from dispatch.services.failpoints import crash
 from dispatch.services.mailboxes import Arrived, Fenced, Lease, Work
@@ -114,7 +116,7 @@ class Poll:
         except Fenced:
             await self._drop()
             return Result(self.stored, self.settled, failed=True)
-        except (ImapFailure, DecryptionFailed, MailUnreadable) as failure:
+        except (ImapFailure, DecryptionFailed, Withheld) as failure:
             await self._fail(_explain(failure))
             return Result(self.stored, self.settled, failed=True)
         except Exception:
@@ -129,10 +131,13 @@ class Poll:
         folders = await self.imap(mailbox, mailbox.folders)
         if any(name not in {folder.name for folder in folders} for name in work.cursors):
             await self.means.database.run(mailboxes.forget_folders, self.lease, folders)
-        for folder in folders:
-            if folder.role is not Role.SENT and await FolderReading(self, mailbox, folder, work).run():
+        readings = [FolderReading(self, mailbox, folder, work) for folder in folders if folder.role is not Role.SENT]
+        for reading in readings:
+            if await reading.read_new():
                 return True
         await self._look_for_copies(mailbox, folders, work)
+        for reading in readings:
+            await reading.read_late()
         return False
 
     async def _connect(self, work: Work) -> OpenMailbox:
@@ -170,7 +175,11 @@ class Poll:
             mailbox.examine(sent)
             return [message for message in work.unknown if mailbox.holds_copy(message.message_ids)]
 
-        found = await self.imap(mailbox, search)
+        try:
+            found = await self.imap(mailbox, search)
+        except Withheld as refusal:
+            logger.info("Mailbox %s: %s stays closed: %s", self.lease.credential_id, sent.name, refusal)
+            return
         if found:
             ids = [message.pk for message in found]
             self.settled = await self.means.database.run(mailboxes.settle_found, self.lease, ids)
@@ -236,7 +245,7 @@ class Poll:
 def _explain(failure: Exception) -> str:
     if isinstance(failure, ImapFailure):
         return failure.sentence
-    if isinstance(failure, MailUnreadable):
+    if isinstance(failure, Withheld):
         return f"The server lets no new mail be read: {failure}"
     return WHY_NO_LOGIN
 
@@ -251,19 +260,55 @@ class FolderReading:
         self.work = work
         self.cursor = work.cursors.get(folder.name, Cursor())
         self.is_new = False
+        self.late: list[int] = []
 
-    async def run(self) -> bool:
+    async def read_new(self) -> bool:
         """Read what is new; True when there is more."""
-        found = await self.poll.imap(self.mailbox, self._search)
+        try:
+            found = await self.poll.imap(self.mailbox, self._search)
+        except Withheld as refusal:
+            logger.info("Mailbox %s: %s stays closed: %s", self.poll.lease.credential_id, self.folder.name, refusal)
+            return False
         if self.is_new:
             await self._store([])
+        new = [uid for uid in found if uid > self.cursor.last_uid]
+        self.late = [uid for uid in found if uid <= self.cursor.last_uid]
         size = batch_size(self.poll.lease.failures)
-        while found:
+        while new:
             if self.poll.is_over:
                 return True
-            batch, found = found[:size], found[size:]
-            await self._read_batch(batch)
+            batch, new = new[:size], new[size:]
+            await self._read_or_pass_by(batch)
         return False
+
+    async def read_late(self) -> None:
+        """Read what showed below the cursor. A mail that cannot be read has had its turn, and ends nothing."""
+        if not self.late or self.poll.is_over or self.mailbox.has_failed:
+            return
+        try:
+            await self.poll.imap(self.mailbox, self.mailbox.examine, self.folder)
+            while self.late and not self.poll.is_over:
+                batch, self.late = self.late[:LARGEST_BATCH], self.late[LARGEST_BATCH:]
+                await self._read_batch(batch)
+        except (ImapFailure, Withheld) as failure:
+            logger.info("Mailbox %s: mails are withheld: %s", self.poll.lease.credential_id, failure)
+
+    async def _read_or_pass_by(self, batch: list[int]) -> None:
+        failures = self.poll.lease.failures
+        try:
+            await self._read_batch(batch)
+        except Withheld:
+            if not may_pass_by(failures, len(batch), refused=True):
+                raise
+            await self._pass_by(batch)
+        except ImapFailure:
+            if may_pass_by(failures, len(batch), refused=False):
+                await self._pass_by(batch)
+            raise
+
+    async def _pass_by(self, batch: list[int]) -> None:
+        self.cursor = mailbox_cursor.advance(self.cursor, batch, [])
+        await self._store([])
 
     def _search(self) -> list[int]:
         state = self.mailbox.examine(self.folder)
@@ -300,33 +345,15 @@ class FolderReading:
         self.poll.stored += await self.poll.means.database.run(mailboxes.store_batch, *facts)
 
     def _read_headers(self, batch: list[int]) -> tuple[dict[int, Listing], dict[int, Mail]]:
-        try:
-            listed = self.mailbox.describe(batch)
-            headers = self.mailbox.headers(listed, list(listed))
-        except MailUnreadable:
-            if not self._may_skip(batch):
-                raise
-            return {}, {}
+        listed = self.mailbox.describe(batch)
+        headers = self.mailbox.headers(listed, list(listed))
         self.poll.count_bytes(sum(map(len, headers.values())))
         return listed, {uid: read_mail(raw) for uid, raw in headers.items()}
 
     def _read_whole(self, listed: dict[int, Listing], wanted: list[int]) -> dict[int, bytes]:
-        try:
-            whole = self.mailbox.mails(listed, wanted)
-        except MailUnreadable:
-            if not self._may_skip(wanted):
-                raise
-            return {}
+        whole = self.mailbox.mails(listed, wanted)
         self.poll.count_bytes(sum(map(len, whole.values())))
         return whole
-
-    def _may_skip(self, uids: Sequence[int]) -> bool:
-        """Whether mails that the server will not give may be passed by: it refused them before.
-
-        They stay among what is asked for again, as long as they lie in the window.
-        """
-        was_asked = all(uid <= self.cursor.last_uid for uid in uids)
-        return was_asked or (len(uids) == 1 and self.poll.lease.failures > 1)
 
     async def _choose(self, mails: Sequence[Mail]) -> list[bool]:
         return await self.poll.means.database.run(mailboxes.choose_mails, self.work.credential, mails)

@@ -149,10 +149,10 @@ class Conversation(socketserver.BaseRequestHandler):
         with contextlib.suppress(Gone, OSError, ssl.SSLError):
             if not self.peer.plain:
                 self.request = self.peer.tls.wrap_socket(self.request, server_side=True)
-            self.reader = self.request.makefile("rb")
-            self.say("* OK ready\r\n")
-            while True:
-                self._obey(self.hear())
+            with self.request.makefile("rb") as self.reader:
+                self.say("* OK ready\r\n")
+                while True:
+                    self._obey(self.hear())
         if self.user is not None:
             self.user.open_now -= 1
         with contextlib.suppress(OSError):

@@ -299,6 +299,14 @@ def odd_folder_names(self: Conversation, command: str, _rest: str) -> bool:
     return True
 
 
+@fault
+def ends_at_the_second_mail(self: Conversation, command: str, rest: str) -> bool:
+    """One mail is damaged, and the server gives up whenever it is to be read."""
+    if _reads_mail(command, rest) and any(mail.uid == 2 for mail in self.asked(rest)):
+        raise Gone
+    return False
+
+
 @harmless
 def refuses_the_second_mail(self: Conversation, command: str, rest: str) -> bool:
     """One mail is damaged, and every FETCH that names it is refused."""

@@ -9,6 +9,8 @@ import pytest
 
 from tests.faults.lab import free_port
 from tests.peers.certificates import Certificates, certificates
+from tests.real_peers import dovecot as dovecot_peer
+from tests.real_peers.dovecot import Dovecot
 from tests.real_peers.installation import Installation
 from tests.real_peers.peers import Peer, aiosmtpd_peer, postfix_peer
 from tests.real_peers.postfix import is_demanded, why_missing
@@ -52,3 +54,15 @@ def aiosmtpd(certificates: Certificates) -> Iterator[Peer]:
     """aiosmtpd."""
     with aiosmtpd_peer(certificates) as peer:
         yield peer
+
+
+@pytest.fixture(scope="session")
+def dovecot(certificates: Certificates) -> Iterator[Dovecot]:
+    """Dovecot; where it can be installed, CI may not go without."""
+    reason = dovecot_peer.why_missing()
+    if reason and dovecot_peer.is_demanded():
+        pytest.fail(f"Dovecot is {reason}, and .ci/run could have installed it.")
+    if reason:
+        pytest.skip(f"Dovecot is {reason}.")
+    with dovecot_peer.running_dovecot(certificates) as server:
+        yield server

@@ -10,12 +10,15 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ampout.supervisor.children import end, spawn
+from tests.faults.lab import free_port
 from tests.faults.waiting import wait_for
-from tests.peers.certificates import ServerCertificate
+from tests.peers.certificates import Certificates, ServerCertificate
 
 PROGRAMS = ("dovecot", "doveconf")
 PASSWORD = "dovecot-canary-77c1"
@@ -173,3 +176,17 @@ class Dovecot:
     def _own(self, top: Path) -> None:
         for path in (top, *top.rglob("*")):
             os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
+
+
+@contextmanager
+def running_dovecot(certificates: Certificates) -> Iterator[Dovecot]:
+    """A server in a folder of its own, which other users may pass: Dovecot reads mail as somebody else."""
+    folder = Path(tempfile.mkdtemp(prefix="ampout-dovecot-"))
+    folder.chmod(0o755)
+    server = Dovecot(folder, certificates.good, free_port())
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)

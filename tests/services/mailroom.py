@@ -28,14 +28,17 @@ PATIENCE_SECONDS = 30
 
 @dataclass
 class MailRoom:
-    """One account whose mailboxes are at one server."""
+    """One account whose mailboxes are at one server: the chaos server, or another one at `port`."""
 
-    imap: ChaosImap
+    imap: ChaosImap | None = None
+    port: int = 0
+    password: str = PASSWORD
     account: Account = field(default_factory=factories.make_account)
     ahead: timedelta = field(default_factory=timedelta)
 
     def mailbox(self, name: str, fault: str = "", **fields: Any) -> tuple[ImapUser, SmtpCredential]:
-        """A login at the server, and the credential that knows it."""
+        """A login at the chaos server, and the credential that knows it."""
+        assert self.imap is not None
         user = self.imap.user(name, fault)
         return user, self.credential(name, **fields)
 
@@ -43,9 +46,9 @@ class MailRoom:
         """A credential with the IMAP login of this user."""
         defaults = {
             "imap_host": "localhost",
-            "imap_port": self.imap.port,
+            "imap_port": self.port or (self.imap.port if self.imap else None),
             "imap_username": name,
-            "imap_password": PASSWORD,
+            "imap_password": self.password,
             "created_at": clock.utc_now(),
         }
         return factories.make_credential(self.account, **(defaults | fields))
