@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from ampout.sandbox.delivered import Delivered, read_delivered
@@ -91,8 +92,10 @@ class Aftermath:
         )
         if mail is None:
             return
+        # What waits for its time needs to know which mail it is about, not what stands in it.
+        about = replace(mail, text="", html="", images=(), links=(), header=b"", body=b"")
         for reaction in react(one.behaviour, mail):
-            self._begin(self._act(reaction, one.behaviour, mail))
+            self._begin(self._act(reaction, one.behaviour, about))
 
     async def _act(self, reaction: Reaction, behaviour: Behaviour, mail: Delivered) -> None:
         await self._wait(reaction.after * self._pace.answer_seconds)

@@ -15,7 +15,7 @@ no_surrogates = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def read(raw: bytes) -> EmailMessage:
-    return cast("EmailMessage", message_from_bytes(raw, policy=policy.default))
+    return message_from_bytes(raw, policy=policy.default)
 
 
 def said(mail: EmailMessage) -> str:
