@@ -5,6 +5,7 @@ import smtplib
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import dns.message
 import dns.query
 import pytest
+from imapclient import IMAPClient
 
 from tests.sandbox.running import make_message, read_lines, send
 
@@ -56,6 +58,31 @@ def test_it_says_ready_serves_and_stops_at_once_with_clients_connected(tmp_path:
         assert program.stderr is not None
         assert program.stderr.read() == ""
     assert [line["recipient"] for line in read_lines(tmp_path / "log.jsonl")] == ["anna@sandbox.test"]
+
+
+def read_inbox(address: tuple[str, int], ca_file: Path) -> list[tuple[int, bytes]]:
+    """UIDs and subjects of sender1's mails."""
+    context = ssl.create_default_context(cafile=str(ca_file))
+    with IMAPClient(address[0], port=address[1], ssl_context=context, timeout=10) as client:
+        client.login("sender1@sandbox.test", "sandbox")
+        client.select_folder("INBOX", readonly=True)
+        fetched = client.fetch(client.search("ALL"), ["ENVELOPE"])
+        return [(uid, fetched[uid][b"ENVELOPE"].subject) for uid in sorted(fetched)]
+
+
+def test_what_came_back_outlives_a_kill(tmp_path: Path) -> None:
+    ca_file, inbox = tmp_path / "state" / "ca.pem", []
+    with started(tmp_path, "--answer-seconds", "0.1") as program:
+        servers = read_ready(program)
+        assert deliver(servers["smtp"], ca_file, "anna+dsn-qmail@sandbox.test")[0] == 250
+        deadline = time.monotonic() + 10
+        while not inbox and time.monotonic() < deadline:
+            inbox = read_inbox(servers["imap"], ca_file)
+        program.kill()
+        program.wait(5)
+    with started(tmp_path) as program:
+        assert read_inbox(read_ready(program)["imap"], ca_file) == inbox == [(1, b"failure notice")]
+    assert [line["kind"] for line in read_lines(tmp_path / "behaviours.jsonl")] == ["bounce_hard"]
 
 
 def test_without_a_dns_port_there_is_no_dns(tmp_path: Path) -> None:
