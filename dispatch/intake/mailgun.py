@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.webhooks.mailgun import MailgunTrackingWebhookView
@@ -52,14 +51,10 @@ def _signature_fields(call: Call) -> dict[str, str]:
         payload = read_payload(call.body)
     except ValueError:
         raise NotAuthentic from None
-    is_json = call.request.content_type == "application/json"
-    if is_json == isinstance(payload, QueryDict):
+    is_form = isinstance(payload, QueryDict)
+    if is_form == (call.request.content_type == "application/json") or not isinstance(payload, Mapping):
         raise NotAuthentic
-    fields: Any = call.request.POST.dict() if not is_json else payload.get("signature") if _is_map(payload) else None
-    if not _is_map(fields):
+    found: object = call.request.POST.dict() if is_form else payload.get("signature")
+    if not isinstance(found, Mapping):
         raise NotAuthentic
-    return {name: str(fields[name]) for name in _FORMS if isinstance(fields.get(name), str | int)}
-
-
-def _is_map(value: object) -> bool:
-    return isinstance(value, Mapping)
+    return {name: str(found[name]) for name in _FORMS if isinstance(found.get(name), str | int)}

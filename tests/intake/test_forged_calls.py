@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
+from gunicorn.config import AccessLog  # type: ignore[import-untyped]  # it has no types
 
 from ampout.accounts.models import Account
 from ampout.lib import clock
@@ -18,6 +19,7 @@ from credentials.models import SmtpCredential
 from dispatch.intake.calls import LARGEST_BODY
 from dispatch.models import Notice
 from tests import factories
+from tests.docs.pages import PROJECT
 from tests.intake.conftest import (
     MAILGUN_KEY,
     SECRET,
@@ -408,3 +410,10 @@ def test_no_secret_is_logged(
     shown = caplog.text + repr(credential.provider_hooks.all())
     assert SECRET not in shown
     assert base64.b64encode(f"ampout:{SECRET}".encode()).decode() not in shown
+
+
+def test_the_web_server_writes_no_access_log() -> None:
+    """Amazon's secret stands in the query."""
+    assert AccessLog.default is None
+    for text in (PROJECT / "Dockerfile", PROJECT / "fly.toml", PROJECT / "ampout" / "supervisor" / "services.py"):
+        assert "access-log" not in text.read_text()

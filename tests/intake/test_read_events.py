@@ -259,6 +259,22 @@ def test_what_sns_says_for_itself_is_no_event(envelope: sns.Envelope) -> None:
 # -- Hostile calls
 
 
+def test_a_file_in_an_old_form_of_mailgun_is_not_looked_at() -> None:
+    form = captured("mailgun", "legacy_dropped.multipart")
+    end = b"--c1a5e9a8d04b4d2c--"
+    file = (
+        b'--c1a5e9a8d04b4d2c\r\nContent-Disposition: form-data; name="attachment-1"; filename="a.eml"\r\n'
+        b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n"
+    )
+    assert read_events("mailgun", form.replace(end, file + end)) == read_events("mailgun", form)
+
+
+@pytest.mark.parametrize("body", [b"--x\r\n", b"--x\r\nContent-Disposition: form-data", b"&".join([b"a=1"] * 5_000)])
+def test_a_form_that_cannot_be_read_is_an_error_with_a_sentence(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"[A-Z].*\."):
+        read_events("mailgun", body)
+
+
 @pytest.mark.parametrize("provider", list(HookProvider))
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"5", b'"x"', b"\xff\xfe", b'{"a":' * 50_000, b'{"a":1,"a":2}'])
 def test_what_cannot_be_read_is_an_error_with_a_sentence(provider: str, body: bytes) -> None:

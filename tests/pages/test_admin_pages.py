@@ -264,6 +264,8 @@ def test_no_page_shows_a_secret(operator: Client, model: type[Model]) -> None:
     assert factories.SMTP_PASSWORD not in pages
     assert factories.IMAP_PASSWORD not in pages
     assert factories.WEBHOOK_SECRET not in pages
+    assert factories.HOOK_SECRET not in pages
+    assert factories.SIGNING_KEY not in pages
     assert "url-canary" not in pages
     assert ANSWER not in pages
     assert BODY not in pages
