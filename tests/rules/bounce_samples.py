@@ -314,7 +314,7 @@ WORDS = [
         notice(
             "System Administrator <postmaster@mx.example>",
             "Undeliverable: A question",
-            "Your message\n\n  To:      bob@dest.example\n  Subject: A question\n  Sent:    Tue, 3 Mar 2026 10:00:00\n\n"
+            "Your message\n\n  To:      bob@dest.example\n  Subject: A question\n  Sent:    Tue, 3 Mar 2026\n\n"
             "did not reach the following recipient(s):\n\nbob@dest.example on Tue, 3 Mar 2026 10:00:03\n    The "
             "recipient name is not recognized\n\tThe MTS-ID of the original message is: c=us;a= ;p=org;l=MX-1\n"
             "    MSEXCH:IMS:ORG:SITE:MX 0 (000C05A6) Unknown Recipient\n",
@@ -398,7 +398,8 @@ WORDS = [
         notice(
             "MAILER-DAEMON@mx.example",
             "Delivery failure",
-            "Message from  mx.example.\nUnable to deliver message to the following address(es).\n\n<bob@dest.example>:\n"
+            "Message from  mx.example.\nUnable to deliver message to the following address(es).\n\n"
+            "<bob@dest.example>:\n"
             "This user doesn't have a mx.example account (bob@dest.example) [0]\n\n--- Original message follows.\n\n"
             "{original}",
         ),
@@ -653,7 +654,8 @@ WORDS = [
         notice(
             "postmaster@mx.example",
             "Non remis : A question",
-            "Votre message n'a pas pu être remis aux destinataires suivants :\n\nbob@dest.example\nUtilisateur inconnu\n",
+            "Votre message n'a pas pu être remis aux destinataires suivants :\n\nbob@dest.example\n"
+            "Utilisateur inconnu\n",
         ),
         BOB_UNKNOWN,
         ids=(),

@@ -34,6 +34,10 @@ _DIAGNOSTIC = 1000
 _MAX_IDS = 20
 _QUOTED_ID = re.compile(r"(?:message|mess)[ -]?id:?\s{1,20}(<[^<>\s]{1,500}@[^<>\s]{1,500}>)", re.IGNORECASE)
 _ID_HEADERS = ("X-Original-Message-ID", "Original-Message-ID", "X-Message-ID", "In-Reply-To", "References")
+_ANSWERED = re.compile(
+    r"[\s\[(]{0,3}(?:re|fw|fwd|aw|wg|antw|sv|vs|vb|tr|rif|r|i|odp|pd|enc|res|rv|ynt|ilt|ha|отв|回复|回覆|答复|转发|轉寄|転送|返信)"
+    r"(?:\[\d{1,3}\])?\s{0,2}[:：]"
+)
 _FINAL_ACTIONS = ("deliver", "relay", "expand")
 
 
@@ -46,10 +50,11 @@ def read_delivery_status(mail: Mail, knowledge: Knowledge) -> Classification | N
         return Classification(MailKind.MACHINE, evidence=("A receipt (RFC 8098)",))
     notice = open_notice(mail, knowledge.bounces)
     sign = _machine_sign(mail, knowledge.bounces)
-    report = find_report(mail) if sign or has_status_part(mail) else ""
-    recipients = read_report(report or (find_nested_report(mail) if sign else ""))
+    hint = sign or _subject_sign(mail, knowledge.bounces) or _null_sender_sign(mail)
+    report = find_report(mail) if hint or has_status_part(mail) else ""
+    recipients = read_report(report or (find_nested_report(mail) if hint else ""))
     found = _by_report(mail, recipients, notice, knowledge.bounces) if recipients else None
-    found = found or _by_words(mail, notice, sign, knowledge.bounces)
+    found = found or _by_words(mail, notice, sign, hint, knowledge.bounces)
     return replace(found, original_message_ids=_original_ids(mail, notice, report)) if found else None
 
 
@@ -83,12 +88,22 @@ def _machine_sign(mail: Mail, knowledge: BounceKnowledge) -> str:
     for name in ("From", "Sender", "Return-Path"):
         if _first(knowledge.machines, mail.header(name).lower()):
             return f"{name}: {mail.header(name)[:100]}"
+    return ""
+
+
+def _subject_sign(mail: Mail, knowledge: BounceKnowledge) -> str:
+    """A subject such as notices have; one that was answered or passed on is a person's."""
     subject = _one_line(mail.header("Subject"))
-    return f"Subject: {subject[:100]}" if _first(knowledge.subjects, subject) else ""
+    answered = _ANSWERED.match(subject)
+    return f"Subject: {subject[:100]}" if not answered and _first(knowledge.subjects, subject) else ""
 
 
-def _has_null_sender(mail: Mail) -> bool:
-    return mail.header("Return-Path").replace(" ", "") == "<>" or bool(mail.header("Auto-Submitted"))
+def _null_sender_sign(mail: Mail) -> str:
+    """Without a return path nobody wants an answer: notices are sent so, and automatic replies."""
+    if mail.header("Return-Path").replace(" ", "") == "<>":
+        return "Return-Path: <>"
+    automatic = mail.header("Auto-Submitted")
+    return f"Auto-Submitted: {automatic[:100]}" if automatic and automatic.lower() != "no" else ""
 
 
 # -- RFC 3464
@@ -148,16 +163,16 @@ def _unique(recipients: Iterable[FailedRecipient]) -> Iterator[FailedRecipient]:
 # -- Plain words
 
 
-def _by_words(mail: Mail, notice: Notice, sign: str, knowledge: BounceKnowledge) -> Classification | None:
+def _by_words(mail: Mail, notice: Notice, sign: str, hint: str, knowledge: BounceKnowledge) -> Classification | None:
     """The judgement by what the notice says; None for mail that no machine sent, or that speaks of no delivery."""
     words = _one_line(notice.text[:_WORDS_READ])
     failure = _first(knowledge.failures, words)
     late = _is_late(mail, notice, knowledge)
-    if not sign and not (_has_null_sender(mail) and (failure or late)):
+    if not sign and not (hint and (failure or late)):
         return None
     found = find_recipients(mail, notice, knowledge)
-    evidence = tuple(filter(None, (sign, failure)))
-    if late:
+    evidence = tuple(filter(None, (hint, failure)))
+    if late and (sign or found):
         recipients = tuple(_judged(one.address, "", one.diagnostic, "", knowledge) for one in found)
         late_recipients = tuple(replace(recipient, hard=False) for recipient in recipients)
         return Classification(MailKind.DELAY, recipients=late_recipients, evidence=evidence)

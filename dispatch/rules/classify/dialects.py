@@ -29,7 +29,7 @@ _ADDRESS = re.compile(
     re.ASCII,
 )
 _ALONE = re.compile(r"[\s>*•·o\-–#|\"'<(\[{]{0,20}\Z")
-_ALONE_AFTER = re.compile(r"[\s>\"'<)\]}.,;:*|\-–]{0,20}\Z")
+_NOTHING_ELSE = re.compile(r"[\s>\"'<(\[{)\]}.,;:*•·|#o\-–]{0,60}\Z")
 _AT_START_AFTER = re.compile(
     r"[\"'>)]{0,3}(?:[ \t]{0,4}(?::|\.\.\.|;|,?[ \t]{0,4}\(|[ \t]-)|[ \t]{1,10}(?:on |#|\d{3}[ -]))"
 )
@@ -136,9 +136,11 @@ def _stands_sure(text: str, match: re.Match[str], before: str, knowledge: Bounce
     line_end = text.find("\n", match.end())
     ahead = text[line_start : match.start()][-200:]
     behind = text[match.end() : line_end if line_end >= 0 else len(text)][:400]
-    if _ALONE.match(ahead) and (_ALONE_AFTER.match(behind) or _AT_START_AFTER.match(behind)):
-        return True
     line = f"{ahead} {behind}"
+    if _ALONE.match(ahead) and _AT_START_AFTER.match(behind):
+        return True
+    if _NOTHING_ELSE.match(_ADDRESS.sub(" ", line)):
+        return True
     return bool(find_reply_code(ahead) or find_status(line) or find_reason(plain_words(line), knowledge))
 
 

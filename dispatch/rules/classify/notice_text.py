@@ -71,10 +71,11 @@ def _begins_headers(lines: list[str], index: int) -> bool:
     """
     if not _HEADER_LINE.match(lines[index]) or _HEADER_LINE.match(lines[index - 1]):
         return False
-    names = list(_names_in_a_row(lines[index : index + _HEADERS_IN_A_ROW]))
-    usual = _USUAL_HEADERS.intersection(names)
-    traced = bool(_ORIGIN_HEADERS.intersection(names) and usual)
-    return traced or ("message-id" in names and len(usual) > 4 and not lines[index].startswith((" ", "\t")))
+    names = set(_names_in_a_row(lines[index : index + _HEADERS_IN_A_ROW]))
+    usual = _USUAL_HEADERS & names
+    if lines[index].startswith((" ", "\t")):
+        return "received" in names and bool(usual)
+    return bool(_ORIGIN_HEADERS & names and usual) or ("message-id" in names and len(usual) > 4)
 
 
 def _names_in_a_row(lines: list[str]) -> Iterator[str]:
