@@ -57,7 +57,7 @@ def show_webhook(endpoint: WebhookEndpoint) -> dict[str, Any]:
     """An endpoint without its secret."""
     return {
         "id": endpoint.pk,
-        "url": endpoint.url,
+        "url": endpoints.readable_url(endpoint),
         "event_filters": endpoint.event_filters,
         "consecutive_failures": endpoint.consecutive_failures,
         "failing_since": endpoint.failing_since,

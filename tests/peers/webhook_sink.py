@@ -100,6 +100,14 @@ class WebhookSink:
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(10)
 
+    def hang_up(self) -> None:
+        """End every call that is under way, at once and without an answer."""
+        self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def _cancel_all(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
     def url(self, path: str, scheme: str | None = None, host: str = "127.0.0.1") -> str:
         """The URL of a path here."""
         return f"{scheme or ('https' if self._tls else 'http')}://{host}:{self.port}{path}"
@@ -145,8 +153,7 @@ class WebhookSink:
         self._started.set()
         await self._ended.wait()
         server.close()
-        for task in self._tasks:
-            task.cancel()
+        self._cancel_all()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -65,7 +65,7 @@ class WebhookLoop:
         heartbeat = asyncio.create_task(self._renew())
         try:
             while not self.ending:
-                if not await self._look():
+                if not await self.look():
                     await asyncio.sleep(IDLE_SECONDS)
         finally:
             heartbeat.cancel()
@@ -81,7 +81,7 @@ class WebhookLoop:
                 logger.error("This webhook loop lost its lease: it begins no more calls.")
                 self.fenced = True
 
-    async def _look(self) -> bool:
+    async def look(self) -> bool:
         """Fan out, and take endpoints on; whether there was anything."""
         moved = await self.database.run(partial(fan_out, now=clock.utc_now()))
         room = MOST_ENDPOINTS - len(self.tasks)

@@ -15,11 +15,14 @@ from ampout.events.rules.filters import ALL
 from ampout.events.rules.signature import SECRET_BYTES, format_secret
 from ampout.events.services.outcomes import disable_locked
 from ampout.lib import clock, http
+from ampout.lib.crypto import DecryptionFailed
 from ampout.lib.errors import NotFound, Unprocessable, ValidationFailed
 from ampout.lib.http import HttpFailure, HttpFailureReason
 
 MOST_ENDPOINTS = 50
 """Of one account."""
+_HEALTH = ("consecutive_failures", "failing_since", "last_failure_at", "disabled_at", "disabled_reason")
+
 ROTATION_OVERLAP = timedelta(hours=24)
 """How long calls are signed by the old secret too."""
 
@@ -64,14 +67,17 @@ def update_endpoint(
     host = None if url is None else _check(url)
     with transaction.atomic():
         endpoint = _lock(account, endpoint_id)
+        changed = ["updated_at", "hold_until", "event_filters", *_HEALTH]
         if url is not None and host is not None:
             endpoint.url, endpoint.host, endpoint.hold_until = url, host, None
+            changed += ["url", "host"]
         if event_filters is not None:
             endpoint.event_filters = list(event_filters)
         if enable:
             _enable(endpoint)
         endpoint.updated_at = now
-        endpoint.save()
+        # By name: an unreadable secret must not keep the rest from being mended.
+        endpoint.save(update_fields=changed)
     return endpoint
 
 
@@ -80,7 +86,7 @@ def rotate_secret(account: Account, endpoint_id: uuid.UUID, *, now: datetime | N
     now = now or clock.utc_now()
     with transaction.atomic():
         endpoint = _lock(account, endpoint_id)
-        endpoint.previous_secret, endpoint.previous_secret_until = endpoint.secret, now + ROTATION_OVERLAP
+        endpoint.previous_secret, endpoint.previous_secret_until = _old_secret(endpoint), now + ROTATION_OVERLAP
         endpoint.secret, endpoint.updated_at = new_secret(), now
         endpoint.save(update_fields=["secret", "previous_secret", "previous_secret_until", "updated_at"])
     return endpoint
@@ -152,6 +158,24 @@ def _lock(account: Account, endpoint_id: uuid.UUID) -> WebhookEndpoint:
     if endpoint is None:
         raise NotFound("webhook_not_found")
     return endpoint
+
+
+def _old_secret(endpoint: WebhookEndpoint) -> str:
+    """Its secret, or none where it cannot be read any more: then nothing was signed by it either."""
+    try:
+        secret: str = endpoint.secret
+    except DecryptionFailed:
+        return ""
+    return secret
+
+
+def readable_url(endpoint: WebhookEndpoint) -> str | None:
+    """Its URL; None when it was encrypted by a key that is gone, so that the endpoint can still be shown and mended."""
+    try:
+        url: str = endpoint.url
+    except DecryptionFailed:
+        return None
+    return url
 
 
 def _enable(endpoint: WebhookEndpoint) -> None:
