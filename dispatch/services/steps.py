@@ -52,11 +52,15 @@ WHERE {_WAITING} AND planned.enrollment_id = enrollment.id AND planned.step_posi
 """  # noqa: S608  # only the texts above go in
 _DUE_AGAIN = f"""
 UPDATE campaigns_enrollment enrollment
-SET next_due_at = COALESCE(previous.wire_at, %(now)s) + CASE
-        WHEN previous.state = 'unknown'
-        THEN GREATEST(%(delay)s * interval '1 minute', %(grace)s * interval '1 second')
-        ELSE %(delay)s * interval '1 minute' END,
-    wait_reason = CASE WHEN previous.state = 'unknown' THEN %(unknown)s ELSE %(waits)s END
+SET next_due_at = GREATEST(
+        COALESCE(previous.wire_at, %(now)s) + CASE
+            WHEN previous.state = 'unknown'
+            THEN GREATEST(%(delay)s * interval '1 minute', %(grace)s * interval '1 second')
+            ELSE %(delay)s * interval '1 minute' END,
+        CASE WHEN same.wait_reason = %(away)s THEN same.next_due_at END
+    ),
+    wait_reason = CASE WHEN same.wait_reason = %(away)s THEN %(away)s
+                       WHEN previous.state = 'unknown' THEN %(unknown)s ELSE %(waits)s END
 FROM campaigns_enrollment same
 LEFT JOIN dispatch_message previous ON previous.enrollment_id = same.id AND previous.step_position = %(position)s - 1
 WHERE same.id = enrollment.id AND {_WAITING} AND {_NOTHING_UNDER_WAY}
@@ -207,6 +211,8 @@ def _reconsider_one(campaign: Campaign, position: int, delays: dict[int, int], n
         "grace": settings.UNKNOWN_GRACE_SECONDS,
         "unknown": WaitReason.UNKNOWN_GRACE.value,
         "waits": WaitReason.DELAY.value,
+        # Whoever is away is still away when the sequence changes.
+        "away": WaitReason.OUT_OF_OFFICE.value,
         "now": now,
         "steps": len(delays),
     }

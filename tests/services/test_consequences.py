@@ -15,7 +15,7 @@ from dispatch import figures
 from dispatch.models import Attempt, Feedback, HealthDue, Message
 from dispatch.rules.consequences import Effect
 from dispatch.rules.matching import MatchedBy
-from dispatch.services import deletion, stops, test_send
+from dispatch.services import deletion, steps, stops, test_send
 from dispatch.services.consequences import TooEarly
 from tests import factories
 from tests.services.came_back import WORDS, draw
@@ -324,6 +324,16 @@ def test_a_later_absence_moves_it_on_and_a_shorter_one_does_not_move_it_back(des
     for days in (7, 3, 14, 7):
         away(desk, message, days)
     assert enrollment_of(message).next_due_at == start + timedelta(days=15)
+
+
+@pytest.mark.parametrize(("minutes", "days"), [(0, 8), (60, 8), (20 * 24 * 60, 20)])
+def test_whoever_is_away_stays_away_when_the_delay_of_the_step_changes(desk: Desk, minutes: int, days: int) -> None:
+    message = sent(desk, steps=2)
+    away(desk, message)
+    [_, step] = message.place[0].campaign.steps.order_by("position")
+    steps.edit_step(desk.account, step.campaign_id, step.pk, {"delay_minutes": minutes}, now=desk.now)
+    enrolled = enrollment_of(message)
+    assert (enrolled.next_due_at, enrolled.wait_reason) == (desk.now + timedelta(days=days), "out_of_office")
 
 
 def test_nothing_waits_where_nothing_is_left_to_come(desk: Desk) -> None:
