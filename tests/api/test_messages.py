@@ -1,5 +1,7 @@
 """The ledger over the API: messages, their attempts, and the choice about those nobody knows the fate of."""
 
+import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ampout.accounts.models import Account
 from ampout.lib import clock
-from dispatch.models import Attempt, Message
+from dispatch.models import Attempt, Feedback, Message, Notice
 from tests import factories
 from tests.api.answers import NOBODY, assert_code, assert_same_404
 from tests.api.hostile import assert_refused
@@ -156,3 +158,61 @@ def test_another_accounts_message_is_answered_like_a_missing_one(
 def test_the_list_holds_only_ones_own(api: ApiClient, other_account: Account) -> None:
     make_message(other_account)
     assert api.get("/messages").json() == []
+
+
+# -- What came back
+
+
+def make_feedback(message: Message, **fields: Any) -> Feedback:
+    """A reply to a message, in the mailbox that it left through."""
+    facts = {"account": message.account, "credential": message.credential}
+    notice = Notice.everywhere.create(source="imap", dedupe=uuid.uuid4().bytes, **facts)
+    reply = {"kind": "reply", "matched_by": "sender", "sender": message.recipient, "text": "Yes"}
+    made: Feedback = Feedback.everywhere.create(
+        notice=notice, message=message, enrollment=message.enrollment, **(facts | reply | fields)
+    )
+    return made
+
+
+def test_a_message_shows_what_came_back_oldest_first(api: ApiClient, account: Account) -> None:
+    now = clock.utc_now()
+    message = make_message(account, state="accepted", bounced_at=now, bounce_kind="hard")
+    make_feedback(message, occurred_at=now)
+    facts = {"status": "5.1.1", "hard": True, "text": "550 no", "sender": "", "matched_by": "token"}
+    make_feedback(message, occurred_at=now - timedelta(hours=1), kind="bounce", **facts)
+    shown = api.get(f"/messages/{message.pk}").json()
+    assert (shown["bounce_kind"], shown["complained_at"]) == ("hard", None)
+    assert [one["kind"] for one in shown["feedback"]] == ["bounce", "reply"]
+    told = shown["feedback"][0]
+    assert (told["status"], told["hard"], told["text"], told["sender"]) == ("5.1.1", True, "550 no", None)
+    assert shown["feedback"][1] == {
+        "kind": "reply",
+        "occurred_at": now.isoformat().replace("+00:00", "Z"),
+        "matched_by": "sender",
+        "status": None,
+        "hard": None,
+        "sender": message.recipient,
+        "subject": None,
+        "text": "Yes",
+        "language": None,
+        "return_date": None,
+    }
+
+
+def test_a_list_leaves_out_what_people_wrote(api: ApiClient, account: Account) -> None:
+    make_feedback(make_message(account))
+    [shown] = api.get("/messages").json()
+    assert "feedback" not in shown
+    assert shown["bounce_kind"] is None
+
+
+def test_one_message_costs_the_same_however_much_came_back(api: ApiClient, account: Account) -> None:
+    message = make_message(account)
+    counts = []
+    for more in (0, 1, 10):
+        for _ in range(more):
+            make_feedback(message)
+        with CaptureQueriesContext(connection) as queries:
+            api.get(f"/messages/{message.pk}")
+        counts.append(len(queries))
+    assert counts[1] == counts[2]  # the first call of a key also notes its time

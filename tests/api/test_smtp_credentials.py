@@ -290,3 +290,12 @@ def test_a_credential_of_another_campaign_is_answered_like_a_missing_one(
                 other.pk,
                 "smtp_credential_not_found",
             )
+
+
+def test_tagged_addresses_are_off_until_somebody_says_that_they_arrive(api: ApiClient, account: Account) -> None:
+    campaign = factories.make_campaign(account)
+    path = f"/campaigns/{campaign.pk}/smtp_credentials/{campaign.credentials.get().pk}"
+    assert api.get(path).json()["plus_addressing"] is False
+    assert api.patch(path, {"plus_addressing": True}).json()["plus_addressing"] is True
+    assert campaign.credentials.get().plus_addressing is True
+    assert_code(api.patch(path, {"plus_addressing": "yes"}), 422, "validation_failed")
