@@ -10,7 +10,7 @@ from dispatch.rules.classify.bounce_knowledge import InvalidKnowledge, Rule, Wor
 from dispatch.rules.classify.status_codes import find_reason, plain_words
 
 KNOWN = load_knowledge().bounces
-SECTIONS = ("failures", "delays", "last_words", "subjects", "machines", "cuts", "leads", "bystanders")
+SECTIONS = ("failures", "delays", "last_words", "subjects", "machines", "likely_machines", "cuts", "leads", "bystanders")
 RULES = [(section, rule) for section in SECTIONS for rule in getattr(KNOWN, section)]
 SLOW = (
     "user mailbox ",
@@ -60,7 +60,7 @@ def test_every_reason_has_words_or_codes() -> None:
 
 def test_only_reasons_about_the_address_are_hard() -> None:
     hard = {name for name, reason in KNOWN.reasons.items() if reason.hard}
-    assert hard == {"unknown_user", "unknown_host", "moved", "no_mail", "disabled"}
+    assert hard == {"unknown_user", "refused_address", "unknown_host", "moved", "no_mail", "disabled"}
 
 
 @pytest.mark.parametrize("text", SLOW)

@@ -33,7 +33,7 @@ class Reason:
 
     `codes` are the enhanced status codes that mean just this, `hints` those that mean it where no words say otherwise.
     `hard` means that the address itself is no good for good. `overrules` says that plain words for this reason weigh
-    more than an address code beside them.
+    more than an address code beside them, `weak` that they weigh less than a code that is temporary or says more.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Reason:
     status: str
     hard: bool
     overrules: bool
+    weak: bool
     codes: tuple[str, ...]
     hints: tuple[str, ...]
 
@@ -69,13 +70,17 @@ class BounceKnowledge:
     last_words: tuple[Rule, ...]
     subjects: tuple[Rule, ...]
     machines: tuple[Rule, ...]
+    likely_machines: tuple[Rule, ...]
     cuts: tuple[Rule, ...]
     recipients: tuple[Rule, ...]
     leads: tuple[Rule, ...]
     bystanders: tuple[Rule, ...]
 
 
-_SECTIONS = ("failures", "delays", "last_words", "subjects", "machines", "cuts", "recipients", "leads", "bystanders")
+_SECTIONS = (
+    *("failures", "delays", "last_words", "subjects", "machines", "likely_machines", "cuts"),
+    *("recipients", "leads", "bystanders"),
+)
 
 
 def read_bounce_knowledge(content: Mapping[str, Any]) -> BounceKnowledge:
@@ -115,6 +120,7 @@ def _read_reason(name: str, table: Mapping[str, Any]) -> Reason:
             status=table["status"],
             hard=table.get("hard", False),
             overrules=table.get("overrules", False),
+            weak=table.get("weak", False),
             codes=tuple(table.get("codes", ())),
             hints=tuple(table.get("hints", ())),
         )

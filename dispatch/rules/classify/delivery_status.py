@@ -50,7 +50,7 @@ def read_delivery_status(mail: Mail, knowledge: Knowledge) -> Classification | N
         return Classification(MailKind.MACHINE, evidence=("A receipt (RFC 8098)",))
     notice = open_notice(mail, knowledge.bounces)
     sign = _machine_sign(mail, knowledge.bounces)
-    hint = sign or _subject_sign(mail, knowledge.bounces) or _null_sender_sign(mail)
+    hint = sign or _hint(mail, knowledge.bounces)
     report = find_report(mail) if hint or has_status_part(mail) else ""
     recipients = read_report(report or (find_nested_report(mail) if hint else ""))
     found = _by_report(mail, recipients, notice, knowledge.bounces) if recipients else None
@@ -80,15 +80,34 @@ def add_known_dialect(
 
 
 def _machine_sign(mail: Mail, knowledge: BounceKnowledge) -> str:
-    """What shows that a machine reports on a delivery; empty when nothing does."""
+    """What shows that nobody but a machine sends this; empty when nothing does.
+
+    A postmaster may also be a person: one who answers in a thread is taken for one.
+    """
     if mail.content_type == "multipart/report":
         return "multipart/report"
     if mail.addresses("X-Failed-Recipients"):
         return "X-Failed-Recipients"
+    sender = _sender_sign(mail, knowledge.machines)
+    answers = mail.header("In-Reply-To") and not _has_null_sender(mail)
+    return "" if answers and "daemon" not in sender.lower() else sender
+
+
+def _hint(mail: Mail, knowledge: BounceKnowledge) -> str:
+    """What notices have in common with other mail: it counts only together with words of failure or delay."""
+    return _sender_sign(mail, knowledge.likely_machines) or _subject_sign(mail, knowledge) or _null_sender_sign(mail)
+
+
+def _sender_sign(mail: Mail, senders: Iterable[Rule]) -> str:
     for name in ("From", "Sender", "Return-Path"):
-        if _first(knowledge.machines, mail.header(name).lower()):
-            return f"{name}: {mail.header(name)[:100]}"
+        value = mail.header(name)
+        if value and value != "<>" and _first(senders, value.lower()):
+            return f"{name}: {value[:100]}"
     return ""
+
+
+def _has_null_sender(mail: Mail) -> bool:
+    return mail.header("Return-Path").replace(" ", "") == "<>"
 
 
 def _subject_sign(mail: Mail, knowledge: BounceKnowledge) -> str:
@@ -100,7 +119,7 @@ def _subject_sign(mail: Mail, knowledge: BounceKnowledge) -> str:
 
 def _null_sender_sign(mail: Mail) -> str:
     """Without a return path nobody wants an answer: notices are sent so, and automatic replies."""
-    if mail.header("Return-Path").replace(" ", "") == "<>":
+    if _has_null_sender(mail):
         return "Return-Path: <>"
     automatic = mail.header("Auto-Submitted")
     return f"Auto-Submitted: {automatic[:100]}" if automatic and automatic.lower() != "no" else ""
@@ -176,7 +195,7 @@ def _by_words(mail: Mail, notice: Notice, sign: str, hint: str, knowledge: Bounc
         recipients = tuple(_judged(one.address, "", one.diagnostic, "", knowledge) for one in found)
         late_recipients = tuple(replace(recipient, hard=False) for recipient in recipients)
         return Classification(MailKind.DELAY, recipients=late_recipients, evidence=evidence)
-    told = failure or _first(knowledge.subjects, _one_line(mail.header("Subject")))
+    told = failure or _subject_sign(mail, knowledge) or mail.header("X-Failed-Recipients")
     if told and (found or (sign and notice.returned)):
         judged = tuple(_judged(one.address, "", one.diagnostic, notice.text, knowledge) for one in found)
         return Classification(MailKind.BOUNCE, recipients=judged, evidence=evidence)

@@ -23,7 +23,8 @@ from dispatch.rules.classify.status_codes import find_reason, find_reply_code, f
 from dispatch.rules.mail.reader import Mail
 
 _ADDRESS = re.compile(
-    r"<(?:mailto:|smtp:)?\"?(?P<bracketed>[^<>\s@\"]{1,256}\"?@[A-Za-z0-9.\u00a1-\uffff-]{1,255}?)\.?>"
+    r"<[ \t]{0,3}(?:mailto:|smtp:)?\"?(?P<bracketed>[^<>\s@\"]{1,256}\"?@[A-Za-z0-9.\u00a1-\uffff-]{1,255}?)"
+    r"\.?[ \t]{0,3}>"
     r"|(?<![\w.!#$%&*+/=?^`{|}~@-])(?P<plain>[A-Za-z0-9_][\w.!#$%&'*+/=?^`{|}~-]{0,127}@[A-Za-z0-9-]{1,63}"
     r"(?:\.[A-Za-z0-9-]{1,63}){1,8})(?![@\w])",
     re.ASCII,

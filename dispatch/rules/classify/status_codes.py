@@ -60,6 +60,8 @@ def judge_failure(status: str, diagnostic: str, notice: str, knowledge: BounceKn
     else:
         meant = knowledge.hints.get(_permanent(code))
         reason = told or find_reason(plain_words(notice), knowledge) or meant
+        if reason and reason.weak and (meant or (code or find_reply_code(diagnostic)).startswith("4")):
+            reason = meant
     return _judged(code, reason, meant, find_reply_code(diagnostic))
 
 
@@ -82,7 +84,8 @@ def _overrules(told: Reason, meant: Reason, words: str, knowledge: BounceKnowled
     """Whether the words weigh more than the code: they name another reason, and none for the address beside it."""
     if not told.overrules or not meant.hard:
         return False
-    return not any(known.reason.hard and known.rule.pattern.search(words) for known in knowledge.words)
+    about_address = (known for known in knowledge.words if known.reason.hard and not known.reason.weak)
+    return not any(known.rule.pattern.search(words) for known in about_address)
 
 
 def _judged(code: str, reason: Reason | None, meant: Reason | None, reply_code: str) -> Judgement:
