@@ -71,7 +71,8 @@ def read_inbox(address: tuple[str, int], ca_file: Path) -> list[tuple[int, bytes
 
 
 def test_what_came_back_outlives_a_kill(tmp_path: Path) -> None:
-    ca_file, inbox = tmp_path / "state" / "ca.pem", []
+    ca_file = tmp_path / "state" / "ca.pem"
+    inbox: list[tuple[int, bytes]] = []
     with started(tmp_path, "--answer-seconds", "0.1") as program:
         servers = read_ready(program)
         assert deliver(servers["smtp"], ca_file, "anna+dsn-qmail@sandbox.test")[0] == 250
