@@ -49,16 +49,24 @@ class Sign(StrEnum):
     """A person goes on with the conversation."""
 
 
+class Weight(StrEnum):
+    """What a header of a mail tells."""
+
+    DECIDES = "decides"
+    """An automatic reply, by this header alone."""
+    HINTS = "hints"
+    """An automatic reply where the mail does not refer to a message of ours; else together with words."""
+    NOBODY = "nobody"
+    """Nobody reads answers to this sender."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeaderRule:
-    """One header of automatic replies, by its name in lower case. `decides` alone, or else only hints.
-
-    Any value that is not empty counts where there is no phrase.
-    """
+    """One header of automatic replies, by its name as written; any value counts where there is no phrase."""
 
     name: str
     phrase: Phrase | None
-    decides: bool
+    weight: Weight
     sample: str
     source: str
 
@@ -107,11 +115,11 @@ def _read_header(table: dict[str, str], sources: Mapping[str, str]) -> HeaderRul
     unknown = sorted(set(table) - {"name", "weight", "sample", "source", "phrase"})
     if missing or unknown:
         raise _wrong(path, f"needs name, weight, sample and source, and may have a phrase; see {missing + unknown}")
-    if table["weight"] not in {"decides", "hints"}:
-        raise _wrong(path, f"has the weight {table['weight']!r}; use decides or hints")
+    if table["weight"] not in set(Weight):
+        raise _wrong(path, f"has the weight {table['weight']!r}; use one of {', '.join(Weight)}")
     phrase = _read_phrase(path, table["phrase"], table["sample"]) if "phrase" in table else None
     source = _source(path, table["source"], sources)
-    return HeaderRule(name.lower(), phrase, table["weight"] == "decides", table["sample"], source)
+    return HeaderRule(name, phrase, Weight(table["weight"]), table["sample"], source)
 
 
 def _read_language(language: str, signs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[SignRule]:
