@@ -10,7 +10,10 @@ from dispatch.rules.classify.bounce_knowledge import InvalidKnowledge, Rule, Wor
 from dispatch.rules.classify.status_codes import find_reason, plain_words
 
 KNOWN = load_knowledge().bounces
-SECTIONS = ("failures", "delays", "last_words", "subjects", "machines", "likely_machines", "cuts", "leads", "bystanders")
+SECTIONS = (
+    *("failures", "delays", "last_words", "subjects", "machines", "likely_machines", "cuts"),
+    *("leads", "bystanders"),
+)
 RULES = [(section, rule) for section in SECTIONS for rule in getattr(KNOWN, section)]
 SLOW = (
     "user mailbox ",

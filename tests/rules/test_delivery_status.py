@@ -107,8 +107,9 @@ BYSTANDERS = {
     "a postmaster": "<postmaster@mx.example>\n\n<bob@dest.example>: 550 unknown user\n",
     "the envelope's sender": "MAIL FROM:<carol@sender.example>\nRCPT TO:<bob@dest.example>\n550 5.1.1 unknown user\n",
     "identifiers": "<bob@dest.example>: 550 unknown user\nMessage-ID: <12345@sender.example>\n",
-    "who is in the returned message": "<bob@dest.example>: unknown user\n\n--- Below this line is a copy of the message.\n"
-    "{original}",
+    "who is in the returned message": (
+        "<bob@dest.example>: unknown user\n\n--- Below this line is a copy of the message.\n{original}"
+    ),
 }
 
 

@@ -11,7 +11,7 @@ _RECIPIENT_LINE = re.compile(r"^(?:final|original)-recipient:", re.IGNORECASE | 
 _SECOND_LINE = re.compile(r"^(?:action|status|reporting-mta|diagnostic-code):", re.IGNORECASE | re.MULTILINE)
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60})[ \t]{0,5}:[ \t]{0,20}(.*)")
 _HEX = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
-_ADDRESS = re.compile(r"[^\s<>;,\"()]{1,256}@[^\s<>;,\"()@]{1,255}")
+_ADDRESS = re.compile(r"(?:\"[^\"\n]{1,128}\"|[^\s<>;:,\"()@]{1,256})@[^\s<>;,\"()@]{1,255}")
 _RECIPIENT_FIELDS = ("final-recipient", "original-recipient", "x-actual-recipient")
 _MAX_RECIPIENTS = 100
 _MAX_CHARACTERS = 256 * 1024
@@ -104,7 +104,7 @@ def _groups(fields: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:
         elif parted and not _names_recipient(group) and name not in {"action", "status", "diagnostic-code"}:
             group = {}
         parted = False
-        group[name] = f"{group[name]} {value}" if name == "diagnostic-code" and name in group else value
+        group.setdefault(name, value)
     if _names_recipient(group):
         yield group
 
