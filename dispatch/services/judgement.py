@@ -8,7 +8,9 @@ from typing import Any
 from ampout.lib.text import storable
 from credentials.models import SmtpCredential
 from dispatch.gateways.provider_events import read_events
+from dispatch.knowledge import load_knowledge
 from dispatch.models import Message, Notice
+from dispatch.rules.classify.classifier import classify
 from dispatch.rules.classify.verdict import Classification, FailedRecipient, MailKind
 from dispatch.rules.consequences import KIND_OF_EVENT, Effect, decide_effect
 from dispatch.rules.mail.reader import Mail, read_mail
@@ -52,9 +54,6 @@ def judge(notice: Notice, *, now: datetime) -> Judged:
 
 
 def _judge_mail(notice: Notice, mail: Mail, at: datetime) -> Judged:
-    from dispatch.knowledge import load_knowledge  # noqa: PLC0415
-    from dispatch.rules.classify.classifier import classify  # noqa: PLC0415
-
     known = matching.find_known(notice.account_id, matching.clues_of(mail))
     found = classify(
         mail,

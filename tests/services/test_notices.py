@@ -435,6 +435,7 @@ def test_one_in_other_hands_is_left_to_them(desk: Desk, sent: Message) -> None:
         rival.run("SELECT 1 FROM dispatch_notice WHERE id = %s FOR UPDATE", taken.pk)
         assert notices.process_due(now=desk.now) == 1
         assert not notices.judge(taken.pk, now=desk.now)
+        rival.commit()
     assert notices.process_due(now=desk.now) == 1
 
 
