@@ -50,7 +50,8 @@ def make_key(account: Account, **fields: Any) -> IssuedKey:
 
 def make_webhook(account: Account, url: str = WEBHOOK_URL, **fields: Any) -> WebhookEndpoint:
     """An endpoint for all events."""
-    fields = {"event_filters": ["*"], "secret": WEBHOOK_SECRET, "host": url.partition("://")[2].partition("/")[0]} | fields
+    host = url.partition("://")[2].partition("/")[0]
+    fields = {"event_filters": ["*"], "secret": WEBHOOK_SECRET, "host": host} | fields
     created: WebhookEndpoint = WebhookEndpoint.objects.create(account=account, url=url, **fields)
     return created
 

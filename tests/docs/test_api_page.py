@@ -24,8 +24,10 @@ from ampout.api import (
     signup,
     smtp_credentials,
     suppressions,
+    webhooks,
 )
 from ampout.api.urls import urlpatterns
+from ampout.events.models import Event, WebhookDelivery
 from ampout.lib import clock
 from campaigns.models import Campaign, Contact
 from dispatch.models import Attempt, Message
@@ -70,6 +72,7 @@ SCHEMAS: dict[str, Mapping[str, Any]] = {
     "`POST /campaigns/:id/enroll`": enrollments.ENROLL,
     "`POST /campaigns/:id/enroll_contact`": enrollments.ENROLL_CONTACT,
     "`POST /messages/:id/resolve`": messages.RESOLVE,
+    "`GET /webhooks`, `POST /webhooks`": webhooks.NEW_WEBHOOK,
 }
 
 
@@ -161,10 +164,28 @@ def ids(account: Account, campaign: Campaign, contact: Contact) -> dict[str, str
     factories.make_contact(account, "abuse@example.com", contact_import=fresh)
     factories.enroll(campaign, contact, batch_number=1)
     message = make_unknown_message(active, contact)
+    delivery = make_failed_delivery(account)
+    found |= {"webhook": delivery.endpoint_id, "delivery": delivery.pk}
     return {name: str(value) for name, value in found.items()} | {
         "message": str(message.pk),
         "token": make_token(message.pk),
     }
+
+
+def make_failed_delivery(account: Account) -> WebhookDelivery:
+    """An event whose first call was answered 500."""
+    now = clock.utc_now()
+    event = Event.everywhere.create(account=account, type="enrollment.replied", fact="replied", data={})
+    created: WebhookDelivery = WebhookDelivery.everywhere.create(
+        account=account,
+        endpoint=factories.make_webhook(account),
+        event=event,
+        due_at=now,
+        attempt=1,
+        status_code=500,
+        error="The receiver answered 500.",
+    )
+    return created
 
 
 def make_unknown_message(campaign: Campaign, contact: Contact) -> Message:

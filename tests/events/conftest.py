@@ -54,7 +54,7 @@ class Town:
 
     def endpoint(self, path: str = "/hook", **fields: Any) -> WebhookEndpoint:
         """An endpoint for all events at a path of the receiver."""
-        defaults = {
+        defaults: dict[str, Any] = {
             "account": self.account,
             "url": self.sink.url(path),
             "created_at": clock.utc_now() - timedelta(seconds=1),

@@ -60,8 +60,14 @@ class Nest:
 def nest(transactional_db: None) -> Iterator[Nest]:
     """On the test's database."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.faults.webhook_loop", connection.settings_dict["NAME"]]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=PROJECT, text=True, **pipes) as process:
+    with subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
         yield Nest(process)
         process.kill()
 
