@@ -235,7 +235,7 @@ def _label(one: Found, index: int) -> Label:
     slug = re.sub(r"[^a-z0-9]+", "-", f"{one.case.fault} {one.kind}".lower()).strip("-")
     received = email.utils.parsedate_to_datetime(str(mail.get_all("Received", [])[0]).rpartition(";")[2].strip())
     text = one.content.decode("utf-8", "replace").lower()
-    named = [truth for truth in one.case.failing if any(name in text for name in (truth.address, *truth.also))]
+    named = [known for known in one.case.failing if any(name.lower() in text for name in (known.address, *known.also))]
     source = f"{VERSIONS[one.case.origin]}: {one.case.fault}"
     return Label(
         path=f"{one.case.origin}/{one.case.number}-{index:03d}-{slug}.eml",
@@ -243,7 +243,7 @@ def _label(one: Found, index: int) -> Label:
         source=f"{source} ({one.case.source})" if one.case.source else source,
         received_on=received.date(),
         refers=f"<{one.case.number}.6f1d2c@outreach.example>" in f"{mail['In-Reply-To']} {mail['References']}",
-        recipients=tuple(Recipient(truth.address, truth.hard, truth.also) for truth in named),
+        recipients=tuple(Recipient(known.address.lower(), known.hard, known.also) for known in named),
     )
 
 

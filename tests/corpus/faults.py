@@ -18,6 +18,8 @@ SUBJECTS = (
     "=?ISO-8859-1?Q?Proposition_pour_l=27=E9t=E9?=",
     "Quick follow-up",
 )
+LOOP = ("looper@postfix.example", "looper@exim.example")
+"""A message to any looper goes to and fro between these."""
 LINE = "We build schedules for small workshops, and would like to hear how you plan yours.\n"
 
 
@@ -139,7 +141,7 @@ def _local_cases() -> Iterator[Case]:
         yield Case(origin, "alias of which two members fail", (team,))
         if origin != "courier":
             yield Case(origin, "delivery to a failing program", (Truth(f"piped@{domain}", hard=False),))
-        yield Case(origin, "forwarding loop", (Truth(f"looper@{domain}", hard=False),))
+        yield Case(origin, "forwarding loop", (Truth(f"looper@{domain}", hard=False, also=LOOP),))
     yield Case("postfix", "local mailbox full", (Truth("full@postfix.example", hard=False),))
     yield Case("exim", "address made to fail (:fail:)", (Truth("left@exim.example", hard=True),))
 
