@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatch.rules.classify.auto_reply_knowledge import read_auto_reply_knowledge
-from dispatch.rules.classify.bounce_knowledge import read_bounce_knowledge
+from dispatch.rules.classify.bounce_knowledge import BounceKnowledge, read_bounce_knowledge
 from dispatch.rules.classify.knowledge import InvalidKnowledge, Knowledge
 
 DATA = Path(__file__).parent / "data"
@@ -17,9 +17,15 @@ DATA = Path(__file__).parent / "data"
 def load_knowledge() -> Knowledge:
     """All of it. Raises InvalidKnowledge with the first problem of a file."""
     return Knowledge(
-        bounces=read_bounce_knowledge(read_tables("bounces.toml")),
+        bounces=load_bounces(),
         auto_replies=read_auto_reply_knowledge(read_tables("auto_replies.toml")),
     )
+
+
+@functools.cache
+def load_bounces() -> BounceKnowledge:
+    """The part that the replies of servers are read by. Raises InvalidKnowledge."""
+    return read_bounce_knowledge(read_tables("bounces.toml"))
 
 
 def read_tables(name: str) -> Mapping[str, Any]:

@@ -11,6 +11,8 @@ The table (design: States; RFC 5321 4.2.1, 4.5.3.1.10; RFC 3463). The first row 
 6. 5yz about the address: refused, hard bounce, suppressed. At RCPT that is what is left when rows 4, 5 and 7 do not
    fit; at DATA and the dot it needs an address code or unmistakable words.
 7. 5yz about policy, content, size or a full mailbox: refused, not a bounce, not suppressed.
+
+What codes and words mean in rows 6 and 7 stands in dispatch/data/bounces.toml: notices of failure are read by the same.
 """
 
 import re
@@ -18,6 +20,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from credentials.rules.smtp_words import Failure, Reply, Stage
+from dispatch.rules.classify.bounce_knowledge import BounceKnowledge
+from dispatch.rules.classify.status_codes import judge_failure as judge_words
 from dispatch.rules.message_state import MessageState
 
 __all__ = ["Blame", "Failure", "Reply", "Stage", "Verdict", "VerdictReason", "judge", "judge_failure", "judge_reply"]
@@ -120,7 +124,7 @@ _FAILURES: dict[Failure, tuple[VerdictReason, Blame]] = {
 _UNKNOWN = Verdict(MessageState.UNKNOWN, VerdictReason.NO_FINAL_REPLY, Blame.NOBODY)
 
 
-def judge(stage: Stage, reply: Reply | None, failure: Failure | None) -> Verdict:
+def judge(stage: Stage, reply: Reply | None, failure: Failure | None, knowledge: BounceKnowledge) -> Verdict:
     """The verdict on a conversation that ended at `stage`, with a failure or else with a reply.
 
     Raises ValueError when it has neither.
@@ -129,7 +133,7 @@ def judge(stage: Stage, reply: Reply | None, failure: Failure | None) -> Verdict
         return judge_failure(stage, failure)
     if reply is None:
         raise ValueError("A conversation ends with a reply or with a failure; this one has neither.")
-    return judge_reply(stage, reply)
+    return judge_reply(stage, reply, knowledge)
 
 
 def judge_failure(stage: Stage, failure: Failure) -> Verdict:
@@ -140,7 +144,7 @@ def judge_failure(stage: Stage, failure: Failure) -> Verdict:
     return Verdict(MessageState.DEFERRED, reason, blame)
 
 
-def judge_reply(stage: Stage, reply: Reply) -> Verdict:
+def judge_reply(stage: Stage, reply: Reply, knowledge: BounceKnowledge) -> Verdict:
     """The verdict on a conversation whose last word at `stage` is `reply`; total over all stages and codes.
 
     A positive reply before the final dot ends nothing, so as a last word it is a wrong one.
@@ -153,13 +157,13 @@ def judge_reply(stage: Stage, reply: Reply) -> Verdict:
         return _deferred(stage, VerdictReason.TEMPORARY, Blame.SERVER)
     if not reply.permanent:
         return Verdict(MessageState.DEFERRED, VerdictReason.WRONG_REPLY, Blame.SERVER)
-    return _judge_permanent(stage, reply)
+    return _judge_permanent(stage, reply, knowledge)
 
 
 _ACCEPTED = Verdict(MessageState.ACCEPTED, VerdictReason.ACCEPTED, Blame.NOBODY, keep_connection=True)
 
 
-def _judge_permanent(stage: Stage, reply: Reply) -> Verdict:
+def _judge_permanent(stage: Stage, reply: Reply, knowledge: BounceKnowledge) -> Verdict:
     """Rows 3 to 7: 5yz at any stage."""
     if stage is Stage.AUTH:
         return _deferred(stage, VerdictReason.LOGIN_REFUSED, Blame.CREDENTIAL)
@@ -172,7 +176,7 @@ def _judge_permanent(stage: Stage, reply: Reply) -> Verdict:
         return _deferred(stage, VerdictReason.TEMPORARY, Blame.SERVER)
     if reply.code == 503 and stage is not Stage.DOT:
         return Verdict(MessageState.DEFERRED, VerdictReason.WRONG_REPLY, Blame.SERVER)
-    return _judge_refusal(stage, reply)
+    return _judge_refusal(stage, reply, knowledge)
 
 
 def _deferred(stage: Stage, reason: VerdictReason, blame: Blame) -> Verdict:
@@ -198,24 +202,9 @@ _LIMIT_WORDS = re.compile(
     r"\b(sending (limit|quota)|(daily|hourly|monthly) (user )?(message |mail |sending )?(limit|quota)"
     r"|submissionquota\w*|message limit exceeded|rate limit exceeded|outbound (limit|quota))\b",
 )
-_ADDRESS_CODES = re.compile(r"5\.(1\.\d+|2\.1|4\.1|4\.4)\Z")
-_CERTAIN_ADDRESS_CODES = re.compile(r"5\.(1\.\d+|2\.1)\Z")
-_ADDRESS_WORDS = re.compile(
-    r"\b((user|recipient|mailbox|account|address)( is| was)? (unknown|not found|disabled|inactive)"
-    r"|(user|recipient|mailbox|account|address) (does not|doesn'?t) exist|unknown (user|recipient|mailbox|local part)"
-    r"|no such (user|recipient|mailbox|address|person)|invalid (recipient|mailbox|user)|no mailbox (here )?by that name"
-    r"|(does not|doesn'?t) have an? \S{1,60} account)\b",
-)
 _POLICY_CODES = re.compile(r"5\.([3567]\.\d+)\Z")
-_POLICY_WORDS = re.compile(
-    r"\b(spam\w*|polic(y|ies)|block(ed|list\w*|ing)|(black|deny)list\w*|[dr]n?s?bl|spamhaus|barracuda|reputation"
-    r"|dmarc|spf|dkim|unauthenticated|content|virus\w*|malware|phish\w*|suspicious|abus\w*|banned|unsolicited"
-    r"|(is|are|been|currently) listed|greylist\w*|too many|attachment\w*)\b",
-)
-_FULL_CODE = "5.2.2"
-_FULL_WORDS = re.compile(r"\b((mailbox|quota|inbox)( is)? (full|exceeded)|over (the )?quota|exceeded (its )?storage)\b")
-_SIZE_CODES = frozenset({"5.2.3", "5.3.4"})
-_SIZE_WORDS = re.compile(r"\b(message (is )?too (large|big)|(message )?size exceeds|exceeds .{0,40}size)\b")
+_ADDRESS_REASONS = frozenset({"unknown_user", "unknown_host", "moved", "no_mail", "disabled"})
+_WEAK_REASONS = frozenset({"refused_address", "system", ""})
 
 
 def _words(reply: Reply) -> str:
@@ -236,9 +225,9 @@ def _find_own_fault(reply: Reply) -> VerdictReason | None:
     return None
 
 
-def _judge_refusal(stage: Stage, reply: Reply) -> Verdict:
+def _judge_refusal(stage: Stage, reply: Reply, knowledge: BounceKnowledge) -> Verdict:
     """Rows 6 and 7: 5yz at RCPT, DATA or the dot, about the recipient or about this message."""
-    reason = _refusal_reason(stage, reply)
+    reason = _refusal_reason(stage, reply, knowledge)
     bounced = reason is VerdictReason.ADDRESS_REFUSED
     return Verdict(
         MessageState.REFUSED,
@@ -250,27 +239,19 @@ def _judge_refusal(stage: Stage, reply: Reply) -> Verdict:
     )
 
 
-def _refusal_reason(stage: Stage, reply: Reply) -> VerdictReason:
-    """Codes before words, and the narrow before the general.
+def _refusal_reason(stage: Stage, reply: Reply, knowledge: BounceKnowledge) -> VerdictReason:
+    """What the codes and words mean; where they say little, the stage decides.
 
     A wrong suppression costs the user a contact for ever, a missed one costs one more refusal: so doubt goes to
     content, except for the plain 5yz at RCPT, which by RFC 5321 speaks of the recipient.
     """
-    words, enhanced = _words(reply), reply.enhanced or ""
-    if enhanced in _SIZE_CODES or _SIZE_WORDS.search(words):
+    enhanced = reply.enhanced or ""
+    told = judge_words(enhanced, f"{reply.code} {enhanced} {reply.text[:2000]}", "", knowledge).reason
+    if told == "too_large":
         return VerdictReason.TOO_LARGE
-    if enhanced == _FULL_CODE or _FULL_WORDS.search(words):
+    if told == "mailbox_full":
         return VerdictReason.MAILBOX_FULL
-    if _is_about_address(stage, enhanced, words):
+    plain = stage is Stage.RCPT and told in _WEAK_REASONS
+    if (told in _ADDRESS_REASONS or plain) and not _POLICY_CODES.match(enhanced):
         return VerdictReason.ADDRESS_REFUSED
     return VerdictReason.TOO_LARGE if reply.code == 552 else VerdictReason.CONTENT_REFUSED
-
-
-def _is_about_address(stage: Stage, enhanced: str, words: str) -> bool:
-    """Whether a 5yz judges the recipient's address rather than this message."""
-    codes = _ADDRESS_CODES if stage is Stage.RCPT else _CERTAIN_ADDRESS_CODES
-    if codes.match(enhanced):
-        return True
-    if _POLICY_CODES.match(enhanced) or _POLICY_WORDS.search(words):
-        return False
-    return stage is Stage.RCPT or bool(_ADDRESS_WORDS.search(words))

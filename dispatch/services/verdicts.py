@@ -7,6 +7,7 @@ from random import Random
 from django.conf import settings
 
 from dispatch.gateways.smtp_session import SmtpFailure, TransactionResult
+from dispatch.knowledge import load_bounces
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.retry import RetryPolicy, decide_retry
 from dispatch.rules.smtp_reply import Blame, Reply, Stage, Verdict, judge
@@ -35,7 +36,7 @@ def outcome_of_result(
     rng: Random,
 ) -> Outcome:
     """What a transaction that ended came to."""
-    verdict = judge(result.stage, result.reply, result.failure)
+    verdict = judge(result.stage, result.reply, result.failure, load_bounces())
     outcome = _outcome(claimed, verdict, result.stage, result.reply, result.detail, started_at, ended_at)
     if verdict.state is MessageState.DEFERRED:
         return _with_retry(outcome, claimed, rng)
@@ -47,7 +48,7 @@ def outcome_of_failure(
     claimed: Claim, failure: SmtpFailure, started_at: datetime, ended_at: datetime, rng: Random
 ) -> Outcome:
     """What a connection or login that failed means for the message that wanted it."""
-    verdict = judge(failure.stage, failure.reply, failure.failure)
+    verdict = judge(failure.stage, failure.reply, failure.failure, load_bounces())
     outcome = _outcome(claimed, verdict, failure.stage, failure.reply, failure.sentence, started_at, ended_at)
     return _with_retry(outcome, claimed, rng)
 
@@ -105,7 +106,7 @@ def _with_retry(outcome: Outcome, claimed: Claim, rng: Random) -> Outcome:
 
 def outcome_of_late_reply(unknown: Outcome, prepared: Prepared, reply: Reply, now: datetime) -> Outcome:
     """What the final reply says that came after its deadline; 4yz leaves the message unknown."""
-    verdict = judge(Stage.DOT, reply, None)
+    verdict = judge(Stage.DOT, reply, None, load_bounces())
     return replace(
         unknown,
         state=verdict.state,

@@ -4,16 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch.knowledge import load_bounces
+from dispatch.rules import smtp_reply
 from dispatch.rules.message_state import ALLOWED_MOVES, MessageState
 from dispatch.rules.smtp_reply import (
     Blame,
     Failure,
     Reply,
     Stage,
+    Verdict,
     VerdictReason,
-    judge,
     judge_failure,
-    judge_reply,
 )
 
 ACCEPTED, REFUSED, DEFERRED, UNKNOWN = (
@@ -22,6 +23,17 @@ ACCEPTED, REFUSED, DEFERRED, UNKNOWN = (
     MessageState.DEFERRED,
     MessageState.UNKNOWN,
 )
+KNOWN = load_bounces()
+
+
+def judge(stage: Stage, reply: Reply | None, failure: Failure | None) -> Verdict:
+    return smtp_reply.judge(stage, reply, failure, KNOWN)
+
+
+def judge_reply(stage: Stage, reply: Reply) -> Verdict:
+    return smtp_reply.judge_reply(stage, reply, KNOWN)
+
+
 SETTLED_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
 
 # stage, code, enhanced, text -> state, reason, blame, keep the connection

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import QueryDict
 
 from credentials.rules.smtp_words import Reply, Stage
+from dispatch.knowledge import load_bounces
 from dispatch.rules.provider_event import ProviderEvent, ProviderEventKind
 from dispatch.rules.smtp_reply import Blame, judge_reply
 
@@ -95,7 +96,7 @@ def hard_unless_otherwise(text: str, status: str = "") -> ProviderEventKind:
     code = int(found[1]) if found else int(f"{enhanced[0]}50") if enhanced[:1] in {"4", "5"} else 0
     if not code:
         return ProviderEventKind.HARD_BOUNCE
-    verdict = judge_reply(Stage.RCPT, Reply(code, enhanced or None, text))
+    verdict = judge_reply(Stage.RCPT, Reply(code, enhanced or None, text), load_bounces())
     return ProviderEventKind.HARD_BOUNCE if verdict.blame is Blame.ADDRESS else ProviderEventKind.SOFT_BOUNCE
 
 
