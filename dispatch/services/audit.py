@@ -163,7 +163,7 @@ def _completed_with_work(now: datetime) -> Iterator[str]:
 def _ends_untold(_now: datetime) -> Iterator[str]:
     return _rows("""
         SELECT enrollment.id AS enrollment, enrollment.status FROM campaigns_enrollment enrollment
-        WHERE enrollment.status IN ('replied', 'bounced', 'unsubscribed')
+        WHERE enrollment.status IN ('opened', 'replied', 'bounced', 'unsubscribed')
           AND NOT EXISTS (SELECT 1 FROM events_event event
                           WHERE event.account_id = enrollment.account_id
                             AND event.fact = 'enrollment.' || enrollment.status || ':' || enrollment.id)
@@ -243,7 +243,7 @@ CHECKS: dict[str, Callable[[datetime], Iterator[str]]] = {
     "5 stop facts: whoever replied, bounced or unsubscribed is stopped": _open_after_end,
     "5 stop facts: an address that hard-bounced or complained is suppressed": _unsuppressed,
     "7 events: one for every message sent": _events_missing,
-    "7 events: one for every enrollment that replied, bounced or unsubscribed": _ends_untold,
+    "7 events: one for every enrollment that opened, replied, bounced or unsubscribed": _ends_untold,
     "8 explainable: for every reply, bounce and complaint what came back is recorded": _ends_unproved,
     "9 tenants are walled: what came back is about a message of the same account": _told_to_strangers,
     "order: no step before the one before it": _steps_out_of_order,

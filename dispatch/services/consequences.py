@@ -112,7 +112,10 @@ def _concerned(message: Message) -> set[uuid.UUID]:
 
 def _at_address(message: Message) -> "QuerySet[Enrollment]":
     enrollments: QuerySet[Enrollment] = Enrollment.objects.of(message.account_id)
-    return enrollments.filter(contact__address_digest=bytes(message.recipient_digest))
+    # The contact's account is named too: their index begins with it.
+    return enrollments.filter(
+        contact__account=message.account_id, contact__address_digest=bytes(message.recipient_digest)
+    )
 
 
 def _resolve_unknown(findings: Sequence[Finding], now: datetime) -> None:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from ampout.lib.text import storable
 from credentials.models import SmtpCredential
 from dispatch.gateways.provider_events import read_events
 from dispatch.knowledge import load_knowledge
-from dispatch.models import Message, Notice
+from dispatch.models import Notice
 from dispatch.rules.classify.classifier import classify
 from dispatch.rules.classify.verdict import Classification, FailedRecipient, MailKind
 from dispatch.rules.consequences import KIND_OF_EVENT, Effect, decide_effect
@@ -105,15 +107,13 @@ def _latest_to_sender(notice: Notice, mail: Mail, at: datetime) -> Candidate | N
 
 
 def _is_our_own(notice: Notice, mail: Mail, candidate: Candidate) -> bool:
-    """Whether the mailbox's owner wrote it: an answer in the thread with a copy to oneself is nobody's reply."""
-    wrote = matching.sender_digests(mail)
-    if candidate.recipient in wrote:
+    """Whether a mailbox of the account wrote it: what one writes in the thread, with a copy here, is nobody's reply."""
+    if candidate.recipient in matching.sender_digests(mail):
         return False
-    sent_by = Message.objects.of(notice.account_id).filter(pk=candidate.message_id).values("credential")
-    ours = SmtpCredential.objects.of(notice.account_id).filter(pk__in=[notice.credential_id]) | (
-        SmtpCredential.objects.of(notice.account_id).filter(pk__in=sent_by)
-    )
-    return any(matching.digest_of(address) in wrote for address in ours.values_list("from_email", flat=True))
+    wrote = Q()
+    for address in senders(mail):
+        wrote |= Q(from_email__iexact=address)
+    return bool(wrote) and SmtpCredential.objects.of(notice.account_id).filter(wrote).exists()
 
 
 def _about_recipients(

@@ -10,7 +10,7 @@
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -152,8 +152,16 @@ def judge(notice_id: uuid.UUID, *, now: datetime, again: bool = False) -> bool:
         crash("before_notice_commit")
     crash("after_notice_commit")
     if drawn is not None and drawn.to_judge:
-        health.judge_due(drawn.to_judge, now=now)
+        _judge_health(drawn.to_judge, now)
     return drawn is not None
+
+
+def _judge_health(credential_ids: Collection[uuid.UUID], now: datetime) -> None:
+    try:
+        health.judge_due(credential_ids, now=now)
+    except Exception:
+        # The notice is judged; whoever is due stays due, and gets no `wire` until the next look.
+        logger.exception("The health of %d credentials could not be judged.", len(credential_ids))
 
 
 def _judge_locked(notice_id: uuid.UUID, now: datetime, *, again: bool) -> Drawn | None:

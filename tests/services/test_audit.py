@@ -154,6 +154,12 @@ def reply_that_was_not_told(desk: Desk) -> str:
     return str(message.enrollment_id)
 
 
+def open_that_was_not_told(desk: Desk) -> str:
+    message = sent_one(desk)
+    sql("UPDATE campaigns_enrollment SET status = 'opened', opened_at = now()")
+    return str(message.enrollment_id)
+
+
 def reply_that_stopped_nothing(desk: Desk) -> str:
     message = replied_one(desk, steps=2)
     sql("UPDATE campaigns_enrollment SET stopped_at = NULL, stop_reason = ''")
@@ -255,8 +261,9 @@ PLANTED: dict[Plant, str] = {
     reply_that_stopped_nothing: "5 stop facts: whoever replied, bounced or unsubscribed is stopped",
     hard_bounce_without_suppression: "5 stop facts: an address that hard-bounced or complained is suppressed",
     complaint_without_suppression: "5 stop facts: an address that hard-bounced or complained is suppressed",
-    bounce_that_was_not_told: "7 events: one for every enrollment that replied, bounced or unsubscribed",
-    reply_that_was_not_told: "7 events: one for every enrollment that replied, bounced or unsubscribed",
+    bounce_that_was_not_told: "7 events: one for every enrollment that opened, replied, bounced or unsubscribed",
+    reply_that_was_not_told: "7 events: one for every enrollment that opened, replied, bounced or unsubscribed",
+    open_that_was_not_told: "7 events: one for every enrollment that opened, replied, bounced or unsubscribed",
     reply_that_nobody_wrote: "8 explainable: for every reply, bounce and complaint what came back is recorded",
     bounce_that_never_came: "8 explainable: for every reply, bounce and complaint what came back is recorded",
     complaint_that_never_came: "8 explainable: for every reply, bounce and complaint what came back is recorded",

@@ -109,9 +109,9 @@ def test_crossing_bounces_at_two_addresses_do_not_deadlock() -> None:
         assert first.credential_id is not None
         notices.store_mail(first.credential_id, first.account_id, one, received_at=clock_now)
     ids = list(Notice.everywhere.values_list("pk", flat=True))
-    with Held(lambda: notices.judge(ids[0], now=clock.utc_now())) as one:
+    with Held(lambda: notices.judge(ids[0], now=clock.utc_now())) as judging:
         other = Waiting(lambda: notices.judge(ids[1], now=clock.utc_now())).until_it_waits()
-        one.commit()
+        judging.commit()
         assert other.result()
     assert Suppression.everywhere.count() == 2
     assert Event.everywhere.filter(type="enrollment.bounced").count() == 2

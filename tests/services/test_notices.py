@@ -204,10 +204,22 @@ def test_a_mail_that_came_before_we_wrote_is_no_reply(desk: Desk, sent: Message)
     assert_nothing_happened(sent)
 
 
-def test_our_own_answer_in_the_thread_is_nobodys_reply(desk: Desk, sent: Message) -> None:
-    notice = judged(desk, sent, mails.reply(sent, from_email=mails.sender_of(sent)))
+@pytest.mark.parametrize("from_other_mailbox", [False, True])
+def test_our_own_answer_in_the_thread_is_nobodys_reply(desk: Desk, sent: Message, from_other_mailbox: bool) -> None:
+    writer = desk.credential(from_email="Other@Own.example").from_email if from_other_mailbox else mails.sender_of(sent)
+    notice = judged(desk, sent, mails.reply(sent, from_email=writer))
     assert "unmatched" in notice.verdict
     assert_nothing_happened(sent)
+
+
+def test_a_mailbox_of_the_account_that_was_written_to_may_reply(desk: Desk) -> None:
+    campaign = desk.campaign()
+    factories.enroll(campaign, factories.make_contact(desk.account, "other@own.example"))
+    desk.credential(from_email="other@own.example")
+    desk.release(campaign)
+    [claimed] = desk.send_due()
+    judged(desk, message_of(claimed), mails.reply(message_of(claimed)))
+    assert enrollment_of(message_of(claimed)).status == "replied"
 
 
 def test_a_reply_resolves_an_unknown_message(desk: Desk) -> None:

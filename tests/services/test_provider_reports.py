@@ -175,10 +175,11 @@ def told(kind: str) -> int:
 
 @pytest.mark.parametrize("mail_first", [True, False])
 def test_a_mail_and_a_report_of_the_same_bounce_have_one_effect(desk: Desk, sent: Message, mail_first: bool) -> None:
-    assert sent.credential_id is not None
+    mailbox = sent.credential
+    assert mailbox is not None
 
     def by_mail() -> None:
-        notices.store_mail(sent.credential_id, sent.account_id, mails.bounce(sent), received_at=desk.now)
+        notices.store_mail(mailbox.pk, sent.account_id, mails.bounce(sent), received_at=desk.now)
         notices.process_due(now=desk.now)
 
     def by_call() -> None:
