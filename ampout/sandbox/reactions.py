@@ -28,6 +28,8 @@ from ampout.sandbox.visits import PEOPLE, PROXIES, Agent, Visit
 
 JUNK_SHARE = 6
 """One in so many answers is taken for junk by the sender's own provider."""
+PEOPLE_WRITE, PROGRAMS_WRITE = (0.4, 1.0), (0.1, 0.3)
+"""Earliest and latest moment of an answer, as shares of the longest wait."""
 READS_BEFORE_LEAVING = 2
 """Mails of a thread that somebody reads who leaves later."""
 
@@ -109,7 +111,7 @@ def react(behaviour: Behaviour, mail: Delivered) -> tuple[Reaction, ...]:
         return tuple(_VISITORS[behaviour](mail, dice))
     if behaviour in _ANSWERS and not mail.references:
         kind, write = _ANSWERS[behaviour]
-        return (_letter(0.4, kind, write(mail, dice), mail.answer_to, dice),)
+        return (_letter(PEOPLE_WRITE, kind, write(mail, dice), mail.answer_to, dice),)
     if behaviour in _NOTICES and mail.sender:
         kind, write = _NOTICES[behaviour]
         return (Reaction(dice.uniform(0.1, 0.5), kind, Letter(write(mail, dice), mail.sender)),)
@@ -127,15 +129,15 @@ def _notes(behaviour: Behaviour, mail: Delivered, dice: Random) -> Iterable[Reac
     if mail.is_automatic or not has_left:
         return
     if language := _language(behaviour):
-        yield _letter(0.1, Kind.AUTO_REPLY, write_absence(mail, language, dice), mail.answer_to, dice)
+        yield _letter(PROGRAMS_WRITE, Kind.AUTO_REPLY, write_absence(mail, language, dice), mail.answer_to, dice)
     elif behaviour in _NOTES:
-        yield _letter(0.1, Kind.AUTO_REPLY, _NOTES[behaviour](mail, dice), mail.answer_to, dice)
+        yield _letter(PROGRAMS_WRITE, Kind.AUTO_REPLY, _NOTES[behaviour](mail, dice), mail.answer_to, dice)
 
 
-def _letter(earliest: float, kind: Kind, raw: bytes, to: str, dice: Random) -> Reaction:
+def _letter(window: tuple[float, float], kind: Kind, raw: bytes, to: str, dice: Random) -> Reaction:
     """An answer, which the provider of the sender may take for junk."""
     folder = JUNK if dice.randrange(JUNK_SHARE) == 0 else INBOX
-    return Reaction(dice.uniform(earliest, earliest + 0.6 if earliest > 0.2 else 0.3), kind, Letter(raw, to, folder))
+    return Reaction(dice.uniform(*window), kind, Letter(raw, to, folder))
 
 
 def _language(behaviour: Behaviour) -> str:
