@@ -10,12 +10,15 @@ from rest_framework.response import Response
 
 from ampout.api.fields import Checked, Field, Invalid, ListOf, Text
 from ampout.api.resources import Resource, find_or_404
+from ampout.events.kinds import EventKind
 from ampout.events.models import WebhookDelivery, WebhookEndpoint
 from ampout.events.rules.delivery_state import DeliveryState
-from ampout.events.rules.filters import WORDS
+from ampout.events.rules.filters import filter_words
 from ampout.events.services import endpoints
 from ampout.lib.http import LONGEST_URL
 from ampout.lib.text import nearest_name
+
+FILTER_WORDS = filter_words(kind.value for kind in EventKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +38,9 @@ class OnlyNull(Field):
 
 def read_filter(value: object) -> str:
     """A kind of event, a group, or all. Raises ValueError with a sentence."""
-    if not isinstance(value, str) or value not in WORDS:
-        nearest = nearest_name(str(value), WORDS)
-        hint = f"Did you mean `{nearest}`?" if nearest else f"Use one of: {', '.join(WORDS)}."
+    if not isinstance(value, str) or value not in FILTER_WORDS:
+        nearest = nearest_name(str(value), FILTER_WORDS)
+        hint = f"Did you mean `{nearest}`?" if nearest else f"Use one of: {', '.join(FILTER_WORDS)}."
         raise ValueError(f"No such event. {hint}")
     return value
 

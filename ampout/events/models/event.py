@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import models
+from django.db.models import Q
 
 from ampout.accounts.scoping import AccountOwned
 from ampout.events.kinds import EventKind
@@ -22,13 +23,40 @@ class Event(AccountOwned):
         null=True, editable=False, help_text="When its webhook deliveries were made, as many as there are."
     )
 
+    position = models.BigIntegerField(
+        null=True, editable=False, help_text="Its place in the account's log, given when the log is read."
+    )
+
     class Meta(AccountOwned.Meta):
         ordering = ("-sequence",)
-        constraints = (models.UniqueConstraint(fields=["account", "fact"], name="event_once_per_fact"),)
-        # Not a cursor: a transaction that began early may commit late, and its events come in below the highest number.
+        constraints = (
+            models.UniqueConstraint(fields=["account", "fact"], name="event_once_per_fact"),
+            models.UniqueConstraint(
+                fields=["account", "position"], condition=Q(position__isnull=False), name="event_position"
+            ),
+        )
+        # The sequence is no cursor: a transaction that began early may commit late, and its events come in below the
+        # highest number.
         indexes = (
-            models.Index(fields=["sequence"], condition=models.Q(fanned_out_at__isnull=True), name="event_to_fan_out"),
+            models.Index(fields=["sequence"], condition=Q(fanned_out_at__isnull=True), name="event_to_fan_out"),
+            models.Index(fields=["account", "sequence"], condition=Q(position__isnull=True), name="event_to_place"),
+            models.Index(fields=["created_at"], name="event_by_age"),
         )
 
     def __str__(self) -> str:
         return f"{self.type} {self.fact}"
+
+
+class EventLog(models.Model):
+    """How far an account's events have their places; its row lets one reader at a time give places."""
+
+    account = models.OneToOneField(
+        "accounts.Account", primary_key=True, on_delete=models.CASCADE, related_name="+", editable=False
+    )
+    last_position = models.BigIntegerField(default=0, help_text="The place of the newest event that has one.")
+
+    class Meta:
+        ordering = ("account",)
+
+    def __str__(self) -> str:
+        return f"log up to {self.last_position}"

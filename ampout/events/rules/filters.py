@@ -1,13 +1,16 @@
 """Which events an endpoint wants: exact kinds, whole groups (`enrollment.*`), or all (`*`)."""
 
-from ampout.events.kinds import EventKind
+from collections.abc import Iterable
 
 ALL = "*"
-GROUPS = tuple(dict.fromkeys(f"{kind.value.partition('.')[0]}.*" for kind in EventKind))
-WORDS = (ALL, *GROUPS, *(kind.value for kind in EventKind))
-"""Everything a filter may be."""
 
 
-def words_for(kind: str) -> list[str]:
-    """The filters that let an event of this kind through."""
-    return [ALL, f"{kind.partition('.')[0]}.*", kind]
+def group_of(kind: str) -> str:
+    """The filter for all kinds like this one: `enrollment.*` for `enrollment.sent`."""
+    return f"{kind.partition('.')[0]}.*"
+
+
+def filter_words(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Everything a filter may be, given all kinds of events: all, groups, kinds."""
+    kinds = tuple(kinds)
+    return (ALL, *dict.fromkeys(group_of(kind) for kind in kinds), *kinds)
