@@ -27,6 +27,7 @@ from credentials.gateways.smtp_connection import (
     resolve_target,
 )
 from credentials.gateways.smtp_protocol import WRITE_BLOCK_BYTES, ConversationEnded
+from dispatch.knowledge import load_bounces
 from dispatch.rules.smtp_reply import Failure, Reply, Stage, judge_reply
 from dispatch.rules.wire_hygiene import dot_stuff
 
@@ -270,7 +271,7 @@ class SmtpSession:
             self._stage = Stage.DOT
             return self._end_silently(Failure.GARBAGE)
         stale = self._kept and stage is Stage.MAIL and reply.code == 421
-        if not judge_reply(stage, reply).keep_connection:
+        if not judge_reply(stage, reply, load_bounces()).keep_connection:
             self.abort()
         elif stage is not Stage.DOT:
             await self._reset()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from dispatch.gateways.smtp_session import Deadlines, SmtpFailure, SmtpSession
+from dispatch.knowledge import load_bounces
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.smtp_reply import Blame, Stage, judge
 from tests.gateways.smtp_cast import BODY, LARGE_BODY, PATIENT, QUICK, Gate, eventually, login_to, run, target_of, to
@@ -37,11 +38,11 @@ async def converse(peer: ChaosSmtp, recipient: str, body: bytes, deadlines: Dead
     try:
         session = await SmtpSession.open(login, target_of(login), deadlines)
     except SmtpFailure as failure:
-        verdict = judge(failure.stage, failure.reply, failure.failure)
+        verdict = judge(failure.stage, failure.reply, failure.failure, load_bounces())
         return End(failure.stage, verdict.state, verdict.reason, verdict.blame, usable=False)
     result = await session.send(to(recipient), body, gate=Gate())
     session.abort()
-    verdict = judge(result.stage, result.reply, result.failure)
+    verdict = judge(result.stage, result.reply, result.failure, load_bounces())
     assert result.connection_usable == verdict.keep_connection
     assert result.dot_written == (result.stage is Stage.DOT)
     return End(result.stage, verdict.state, verdict.reason, verdict.blame, result.connection_usable)
@@ -222,7 +223,7 @@ def test_a_reply_that_was_not_asked_for_ends_the_transaction_before_data(certifi
             return True
 
         result = await session.send(to("bob"), BODY, gate=gate)
-        verdict = judge(result.stage, result.reply, result.failure)
+        verdict = judge(result.stage, result.reply, result.failure, load_bounces())
         assert not result.body_started
         return End(result.stage, verdict.state, verdict.reason, verdict.blame, result.connection_usable)
 
