@@ -8,10 +8,10 @@ automatic one is lost. So:
    its words are those of that one. A subject that has such words in the middle needs a word in the text beside it.
 3. `Precedence`, `X-Auto-Response-Suppress`, a null return path and the like decide for mail that does not refer to a
    message of ours. Where it does they only hint: lists and whole companies put them on what people write.
-4. The new text decides where it says enough. Each thing that it says (somebody is away, when mail is read again, whom
-   to turn to, …) weighs 1, that it is automatic weighs 2, and one of them must be more than politeness. It takes 2; 1 more
-   where it stands in an answer to us, where it quotes, asks, is long or was written with a program for people; 2 more
-   where it goes on with the conversation; 1 less for each hint of rule 3; never less than 1.
+4. The new text decides where it says enough. Each thing that it says (somebody is away, when they return, whom to turn
+   to, …) weighs 1, that it is automatic weighs 2, and one of them must be more than politeness. It takes 2; 1 more
+   where the subject answers another one, where the text quotes, asks, is long or was written with a program for people;
+   2 more where it goes on with the conversation; 1 less for each hint of rule 3; never less than 1.
 
 What is quoted or passed on never counts.
 """
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from dispatch.rules.classify.auto_reply_knowledge import AutoReplyKnowledge, HeaderRule, Sign, Weight
 from dispatch.rules.classify.folding import fold, fold_line
+from dispatch.rules.classify.phrase import Phrase
 from dispatch.rules.classify.reply_text import NewText
 from dispatch.rules.classify.signs import FoundSign, find_signs, shorten
 from dispatch.rules.classify.subject import Subject
@@ -38,14 +39,16 @@ TEXT_SIGNS = (
     Sign.ABSENT,
     Sign.LEFT,
     Sign.RECEIVED,
+    Sign.TICKET,
     Sign.MACHINE,
     Sign.RETURNS,
+    Sign.MEANWHILE,
     Sign.REFERS,
     Sign.ANSWERS,
     Sign.THANKS,
 )
 """What the text of an automatic reply may say."""
-_MORE_THAN_POLITE = frozenset(TEXT_SIGNS[:6])
+_MORE_THAN_POLITE = frozenset(TEXT_SIGNS[:7])
 _WEIGHTS = {Sign.DECLARES: 2, Sign.CHALLENGE: 2}
 _PROGRAMS_OF_PEOPLE = ("iphone", "ipad", "apple mail", "thunderbird", "mutt", "android", "k-9", "evolution", "airmail")
 
@@ -93,7 +96,7 @@ def find_auto_reply(
         return (*traits.hints, *_sentences(traits))[:4]
     if traits.nobody and (refers_to_us or subject.answers or _says_something(traits)):
         return (traits.nobody, *_sentences(traits))[:4]
-    if _says_something(traits) and _weight(traits, subject, knowledge) >= _bar(traits, subject, new, refers_to_us):
+    if _says_something(traits) and _weight(traits, subject, knowledge) >= _bar(traits, subject, new):
         return (*_sentences(traits), *traits.hints)[:5]
     return ()
 
@@ -122,10 +125,10 @@ def _weight(traits: Traits, subject: Subject, knowledge: AutoReplyKnowledge) -> 
     return sum(_WEIGHTS.get(sign, 1) for sign in said) + bool(hint)
 
 
-def _bar(traits: Traits, subject: Subject, new: NewText, refers_to_us: bool) -> int:
+def _bar(traits: Traits, subject: Subject, new: NewText) -> int:
     """How much it has to say: rule 4."""
     doubts = (
-        refers_to_us and subject.answers,
+        subject.answers,
         new.quotes,
         traits.asks,
         len(new.text) > _LONG,
@@ -149,7 +152,13 @@ def _headers_of(mail: Mail, knowledge: AutoReplyKnowledge, weight: Weight) -> It
 
 
 def _fits(rule: HeaderRule, value: str) -> bool:
-    if rule.phrase is None:
-        return bool(value.strip())
-    found = rule.phrase.find(fold_line(value[:_VALUE_READ]))
-    return found is not None and (found.start() == 0 or not rule.phrase.text.startswith("^"))
+    folded = fold_line(value[:_VALUE_READ])
+    if rule.unless is not None and _begins(rule.unless, folded):
+        return False
+    return bool(folded) and (rule.phrase is None or _begins(rule.phrase, folded))
+
+
+def _begins(phrase: Phrase, folded: str) -> bool:
+    """Whether a value holds a phrase, at its beginning if the phrase asks for one."""
+    found = phrase.find(folded)
+    return found is not None and (found.start() == 0 or not phrase.text.startswith("^"))

@@ -30,11 +30,15 @@ class Sign(StrEnum):
     LEFT = "left"
     """Somebody is gone for good, or an address is."""
     RETURNS = "returns"
-    """When, or how far, mail is read again."""
+    """When somebody is back."""
+    MEANWHILE = "meanwhile"
+    """How mail is dealt with until then."""
     REFERS = "refers"
     """Whom to turn to meanwhile."""
     RECEIVED = "received"
     """Something has come in and was given to somebody."""
+    TICKET = "ticket"
+    """The number that it was given."""
     ANSWERS = "answers"
     """When an answer can be expected."""
     THANKS = "thanks"
@@ -62,10 +66,14 @@ class Weight(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HeaderRule:
-    """One header of automatic replies, by its name as written; any value counts where there is no phrase."""
+    """One header of automatic replies, by its name as written.
+
+    Its value holds `phrase` and does not hold `unless`; where there is neither, any value will do.
+    """
 
     name: str
     phrase: Phrase | None
+    unless: Phrase | None
     weight: Weight
     sample: str
     source: str
@@ -111,15 +119,21 @@ def read_auto_reply_knowledge(tables: Mapping[str, Any]) -> AutoReplyKnowledge:
 def _read_header(table: dict[str, str], sources: Mapping[str, str]) -> HeaderRule:
     name = table.get("name", "")
     path = f"headers {name}"
-    missing = sorted({"name", "weight", "sample", "source"} - set(table))
-    unknown = sorted(set(table) - {"name", "weight", "sample", "source", "phrase"})
+    missing = {"name", "weight", "sample", "source"} - set(table)
+    unknown = set(table) - {"name", "weight", "sample", "source", "phrase", "unless"}
     if missing or unknown:
-        raise _wrong(path, f"needs name, weight, sample and source, and may have a phrase; see {missing + unknown}")
+        problem = f"lacks {', '.join(sorted(missing))}" if missing else f"has {', '.join(sorted(unknown))}"
+        raise _wrong(path, f"{problem}; give name, weight, sample, source, and a phrase or unless")
     if table["weight"] not in set(Weight):
         raise _wrong(path, f"has the weight {table['weight']!r}; use one of {', '.join(Weight)}")
-    phrase = _read_phrase(path, table["phrase"], table["sample"]) if "phrase" in table else None
-    source = _source(path, table["source"], sources)
-    return HeaderRule(name, phrase, Weight(table["weight"]), table["sample"], source)
+    return HeaderRule(
+        name=name,
+        phrase=_read_phrase(path, table["phrase"], table["sample"]) if "phrase" in table else None,
+        unless=_read_phrase(path, table["unless"], "no") if "unless" in table else None,
+        weight=Weight(table["weight"]),
+        sample=table["sample"],
+        source=_source(path, table["source"], sources),
+    )
 
 
 def _read_language(language: str, signs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[SignRule]:

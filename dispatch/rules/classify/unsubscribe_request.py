@@ -30,7 +30,8 @@ _TURNED = re.compile(
 )
 """Words right before a request that make it none."""
 _CONVERSATION = re.compile(
-    r"tell (?:me|us) more|let's (?:talk|chat|speak|meet|discuss)|sounds (?:good|great|interesting)"
+    r"tell (?:me|us) more|how do you (?!unsub|opt)"
+    r"|let's (?:talk|chat|speak|meet|discuss)|sounds (?:good|great|interesting)"
     r"|(?:am|'m|are|'re|be) interested|happy to (?:talk|chat|discuss|meet)"
     r"|send me (?:more|the|your) (?:info|details|deck|pricing|proposal)"
     r"|(?:from|off) (?:the |this )?(?:cc|thread|meeting|invite|call|attendees|guest list|calendar)\b"
