@@ -20,7 +20,8 @@ WANTED = {"default": 30, "lkml": 40}
 """How many mails of each corpus."""
 LARGEST = 14_000
 LISTED = re.compile(
-    rb"^(?:List-[\w-]+|Precedence|Sender|Errors-To|X-BeenThere|X-Mailman-Version|X-Mailing-List|X-From|Return-Path):.*\n"
+    rb"^(?:List-[\w-]+|Precedence|Sender|Errors-To|X-BeenThere|X-Mailman-Version|X-Mailing-List|X-From|Return-Path)"
+    rb":.*\n"
     rb"(?:[ \t].*\n)*",
     re.IGNORECASE | re.MULTILINE,
 )

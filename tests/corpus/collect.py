@@ -9,6 +9,7 @@ import smtplib
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.corpus.faults import Case, cases, documented
 from tests.corpus.internet import REFUSING, Names, Providers, serve_names
 from tests.corpus.lab import Machine, call, lay_wire
 from tests.corpus.labels import Label, Recipient, write_labels
-from tests.corpus.reports import requests, scripted
+from tests.corpus.reports import letters, scripted
 from tests.corpus.servers import Server
 
 PROVIDERS = "192.0.2.3"
@@ -181,10 +182,10 @@ def collect() -> list[Found]:
         made = [*cases(), *(person.case for person in scripted()), *(absence.case for absence in absences())]
         for case in made:
             lab.send(case)
-        made += [request.case for request in requests()]
-        for request in requests():
-            command = f"sendmail -f maria@postfix.example {request.case.sender}"
-            lab.machines["postfix"].run(command, stdin=request.message)
+        made += [letter.case for letter in letters()]
+        for letter in letters():
+            command = f"sendmail -f maria@postfix.example {letter.case.sender}"
+            lab.machines["postfix"].run(command, stdin=letter.message.decode("ascii"))
         found += _sort(lab.arrived(), made)
         for offset in ("+5h", "+6d", "+7d"):
             lab.set_clock(offset)
@@ -216,12 +217,16 @@ def save(found: Iterable[Found], folder: Path) -> None:
     """Write each mail, and the labels of all."""
     labels = []
     away = {absence.number: absence for absence in absences()}
-    for index, one in enumerate(found):
-        label = _label(one, index)
+    languages = {letter.case.number: letter.language for letter in letters()}
+    times: Counter[int] = Counter()
+    for one in found:
+        times[one.case.number] += 1
+        label = _label(one, times[one.case.number])
         absence = away.get(one.case.number)
         if absence:
             source = f"{label.source}, the text: {absence.source}"
             label = replace(label, source=source, language=absence.language, return_date=absence.return_date)
+        label = replace(label, language=label.language or languages.get(one.case.number, ""))
         path = folder / label.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(one.content)
@@ -229,8 +234,11 @@ def save(found: Iterable[Found], folder: Path) -> None:
     write_labels(labels, folder / "labels.toml")
 
 
-def _label(one: Found, index: int) -> Label:
-    """What is known of a mail from how it came about; a notice is about those recipients that it names."""
+def _label(one: Found, turn: int) -> Label:
+    """What is known of a mail from how it came about; a notice is about those recipients that it names.
+
+    `turn` counts what came back to one message.
+    """
     mail = email.message_from_bytes(one.content, policy=email.policy.compat32)
     slug = re.sub(r"[^a-z0-9]+", "-", f"{one.case.fault} {one.kind}".lower()).strip("-")
     received = email.utils.parsedate_to_datetime(str(mail.get_all("Received", [])[0]).rpartition(";")[2].strip())
@@ -238,7 +246,7 @@ def _label(one: Found, index: int) -> Label:
     named = [known for known in one.case.failing if any(name.lower() in text for name in (known.address, *known.also))]
     source = f"{VERSIONS[one.case.origin]}: {one.case.fault}"
     return Label(
-        path=f"{one.case.origin}/{one.case.number}-{index:03d}-{slug}.eml",
+        path=f"{one.case.origin}/{one.case.number}-{slug}{f'-{turn}' if turn > 1 else ''}.eml",
         kind=one.kind,
         source=f"{source} ({one.case.source})" if one.case.source else source,
         received_on=received.date(),

@@ -1,8 +1,12 @@
-"""Complaints and refusals that Dovecot's Sieve sends, and requests to be removed that a person's program sends."""
+"""Complaints and refusals that Dovecot's Sieve sends, and what people write: answers, requests to be removed."""
 
+import email
+import email.policy
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.header import decode_header, make_header
+from email.message import EmailMessage
 from pathlib import Path
 
 from tests.corpus.faults import Case, Truth
@@ -10,6 +14,9 @@ from tests.corpus.lab import Machine
 from tests.corpus.servers import add_person
 
 REQUESTS = Path(__file__).parent / "requests.toml"
+ANSWERS = Path(__file__).parent / "answers.toml"
+CHARSETS = {"de": "iso-8859-1", "es": "iso-8859-15", "cs": "iso-8859-2", "ru": "koi8-r", "bg": "windows-1251"}
+"""What some people's programs write; the others write UTF-8."""
 
 # The words are those of the examples in the specification of the extension and in RFC 5429.
 SPECIFICATION = "vnd.dovecot.report (spec-bosch-sieve-report), an example"
@@ -58,33 +65,48 @@ def scripted() -> Iterator[Scripted]:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A request to be removed; it is sent to the sender of `case`."""
+class Letter:
+    """What a person writes to the sender of `case`, as a mail program sends it."""
 
-    subject: str
-    body: str
+    language: str
+    message: bytes
     case: Case
 
-    @property
-    def message(self) -> str:
-        """The request as a mail program writes it."""
-        number = self.case.number
-        answers = f"In-Reply-To: <{number}.6f1d2c@outreach.example>\n" if self.subject.startswith("Re:") else ""
-        return (
-            f"From: Maria Lopez <maria@postfix.example>\nTo: {self.case.sender}\nSubject: {self.subject}\n"
-            f"Message-ID: <r{number}@postfix.example>\nDate: Sun, 22 Nov 2026 09:00:00 +0000\n{answers}"
-            f"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n{self.body}"
-        )
 
-
-def requests() -> list[Request]:
-    """All of them, numbered from 451."""
-    known = tomllib.loads(REQUESTS.read_text(encoding="utf-8"))["request"]
-    return [
-        Request(
-            one["subject"],
-            one["body"],
-            Case("postfix", "request to be removed", (), kind="unsubscribe", source=one["source"], number=number),
+def letters() -> list[Letter]:
+    """All of them: requests to be removed from 451 on, answers from 601 on."""
+    asked = tomllib.loads(REQUESTS.read_text(encoding="utf-8"))["request"]
+    said = tomllib.loads(ANSWERS.read_text(encoding="utf-8"))["answer"]
+    wishes = [
+        _letter(
+            Case("postfix", "request to be removed", (), kind="unsubscribe", source=one["source"], number=number), one
         )
-        for number, one in enumerate(known, 451)
+        for number, one in enumerate(asked, 451)
     ]
+    answers = [
+        _letter(
+            Case("postfix", f"answer {one['language']}", (), kind="reply", source=one["source"], number=number), one
+        )
+        for number, one in enumerate(said, 601)
+    ]
+    return wishes + answers
+
+
+def _letter(case: Case, text: Mapping[str, str]) -> Letter:
+    """Every second answer quotes what it answers."""
+    language = text.get("language", "")
+    ours = email.message_from_string(case.message())
+    mail = EmailMessage(policy=email.policy.SMTP)
+    mail["From"] = "Maria Lopez <maria@postfix.example>"
+    mail["To"] = case.sender
+    mail["Subject"] = text.get("subject", f"Re: {make_header(decode_header(ours['Subject']))}")
+    mail["Message-ID"] = f"<r{case.number}@postfix.example>"
+    mail["Date"] = "Sun, 22 Nov 2026 09:00:00 +0000"
+    if str(mail["Subject"]).startswith("Re:"):
+        mail["In-Reply-To"] = ours["Message-ID"]
+    quoted = "".join(f"> {line}\n" for line in str(ours.get_payload()).splitlines())
+    body = text["body"] + (f"\n{quoted}" if language and case.number % 2 else "")
+    mail.set_content(
+        body, charset=CHARSETS.get(language, "utf-8"), cte="base64" if language == "ru" else "quoted-printable"
+    )
+    return Letter(language, mail.as_bytes(policy=email.policy.SMTP.clone(linesep="\n")), case)
