@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model
 
 from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
-from ampout.events.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
+from ampout.events.models import Event, EventLog, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
 from campaigns.models import (
     Batch,
     Campaign,
@@ -245,6 +245,7 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     ApiKey: lambda: factories.make_key(account(), label=HOSTILE).key,
     IdempotencyRecord: idempotency_record,
     Event: event,
+    EventLog: lambda: EventLog.objects.create(account=account(), last_position=7),
     WebhookEndpoint: webhook,
     WebhookDelivery: webhook_delivery,
     WebhookAttempt: webhook_attempt,

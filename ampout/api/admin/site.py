@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
 from ampout.api.admin.columns import list_url, options_of, permission
 from ampout.api.admin.ledger import MessageAdmin
-from ampout.events.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
+from ampout.events.models import Event, EventLog, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
 from ampout.lib import clock
 from campaigns.models import (
     Batch,
@@ -56,7 +56,7 @@ MENU: dict[str, dict[type[models.Model], str]] = {
         SkipCount: "person_off",
     },
     "People": {Contact: "contacts", ContactImport: "upload_file", Suppression: "block"},
-    "Ledger": {Message: "mail", Attempt: "send", Event: "event_note"},
+    "Ledger": {Message: "mail", Attempt: "send", Event: "event_note", EventLog: "bookmark"},
     "What came back": {Feedback: "reply", Hit: "ads_click", Notice: "inbox"},
     "Senders": {
         SmtpCredential: "key",
