@@ -38,9 +38,13 @@ def plain_words(text: str) -> str:
 
 
 def find_status(text: str) -> str:
-    """The first enhanced status code of a failure in the text that says something; else the first; empty if none."""
+    """The first enhanced status code of a failure that says something: `x.y.0` says less than others, `x.0.0` nothing.
+
+    Empty if there is none.
+    """
     codes = [match[0] for match in _ENHANCED.finditer(text[:_WORDS_READ]) if match[1] != "2"]
-    return next((code for code in codes if not code.endswith(".0.0")), codes[0] if codes else "")
+    telling = [code for code in codes if not code.endswith(".0.0")] or codes
+    return next((code for code in telling if not code.endswith(".0")), telling[0] if telling else "")
 
 
 def find_reply_code(text: str) -> str:
