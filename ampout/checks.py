@@ -13,7 +13,7 @@ def unsafe_database_settings() -> list[str]:
 
     Law 1 rests on commits that survive a crash: a lost `wire` mark is a second copy.
     """
-    found = dict(sql.fetch(_SETTINGS))
+    found: dict[str, str] = dict(sql.fetch(_SETTINGS))
     # The worker forks after this, and no child may share the connection.
     connection.close()
     return [

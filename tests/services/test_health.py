@@ -49,6 +49,7 @@ def run(desk: Desk, outcomes: str) -> None:
 def returned(message: Message, desk: Desk, kind: str = "hard") -> None:
     """The message was accepted and came back later."""
     Message.everywhere.filter(pk=message.pk).update(bounced_at=desk.now, bounce_kind=kind)
+    assert message.credential_id is not None
     health.note_due([message.credential_id], now=desk.now)
 
 

@@ -11,7 +11,6 @@ from pytest_django.fixtures import Settings
 from ampout.events.models import Event
 from campaigns.models import Suppression
 from dispatch.models import Message
-from dispatch.services import unsubscribe
 from dispatch.services import tokens
 from dispatch.services.unsubscribe import PURPOSE, find_subscription, make_token, unsubscribe_by_token
 from tests import factories
