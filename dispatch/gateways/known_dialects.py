@@ -5,6 +5,7 @@ it raises for odd ones by design. So it sees only mail that our reader took in w
 raises leaves this module.
 """
 
+import logging
 from email import message_from_bytes
 
 from flufl.bounce import all_failures
@@ -17,6 +18,9 @@ from dispatch.rules.mail.reader import Mail
 MAX_BYTES = 64 * 1024
 """Bytes of a mail that are shown to the library; notices name their recipients early."""
 _MAX_ADDRESSES = 100
+
+# It writes a line for each detector that it runs, and a traceback for each mail that it cannot read.
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)
 
 
 def with_known_dialects(found: Classification, mail: Mail, raw: bytes, knowledge: Knowledge) -> Classification:

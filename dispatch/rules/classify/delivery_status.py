@@ -28,6 +28,8 @@ from dispatch.rules.classify.status_codes import judge_failure
 from dispatch.rules.classify.verdict import Classification, FailedRecipient, MailKind
 from dispatch.rules.mail.reader import Mail
 
+UNCLASSIFIED = "machine, unclassified"
+"""The evidence that a machine sent it, and that no rule knows more."""
 _WORDS_READ = 8 * 1024
 """Characters of a notice in which failure and delay are looked for."""
 _DIAGNOSTIC = 1000
@@ -59,8 +61,10 @@ def read_delivery_status(mail: Mail, knowledge: Knowledge) -> Classification | N
 
 
 def is_unclassified(classification: Classification) -> bool:
-    """Whether a library that knows other dialects may still help: a machine's mail, or a bounce of nobody known."""
-    return classification.kind in {MailKind.MACHINE, MailKind.BOUNCE} and not classification.recipients
+    """Whether a library that knows other dialects may still help: the judgement left open what happened, or to whom."""
+    if classification.kind is MailKind.BOUNCE:
+        return not classification.recipients
+    return UNCLASSIFIED in classification.evidence
 
 
 def add_known_dialect(
@@ -199,7 +203,7 @@ def _by_words(mail: Mail, notice: Notice, sign: str, hint: str, knowledge: Bounc
     if told and (found or (sign and notice.returned)):
         judged = tuple(_judged(one.address, "", one.diagnostic, notice.text, knowledge) for one in found)
         return Classification(MailKind.BOUNCE, recipients=judged, evidence=evidence)
-    return Classification(MailKind.MACHINE, evidence=(sign, "machine, unclassified")) if sign else None
+    return Classification(MailKind.MACHINE, evidence=(sign, UNCLASSIFIED)) if sign else None
 
 
 def _is_late(mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> bool:
