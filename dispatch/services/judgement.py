@@ -56,6 +56,9 @@ def judge(notice: Notice, *, now: datetime) -> Judged:
 
 
 def _judge_mail(notice: Notice, mail: Mail, at: datetime) -> Judged:
+    own = matching.find_by_ids(notice.account_id, mail.message_ids("Message-ID"))
+    if own:
+        return _own_copy(next(iter(own.values())), at)
     known = matching.find_known(notice.account_id, matching.clues_of(mail))
     found = classify(
         mail,
@@ -72,6 +75,12 @@ def _judge_mail(notice: Notice, mail: Mail, at: datetime) -> Judged:
     else:
         findings = _answers(notice, mail, found, known, at)
     return Judged(findings, _verdict(found, findings, known))
+
+
+def _own_copy(candidate: Candidate, at: datetime) -> Judged:
+    """A message of ours, as whoever writes to an address of their own receives it: no reply, but it did leave."""
+    finding = Finding(candidate.message_id, candidate.matched_by, Effect.NOTHING, None, at)
+    return Judged([finding], {"kind": "own_copy", **_effects([finding])})
 
 
 def _verdict(found: Classification, findings: Sequence[Finding], known: Sequence[Candidate]) -> dict[str, Any]:

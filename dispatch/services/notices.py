@@ -172,7 +172,7 @@ def _judge_locked(notice_id: uuid.UUID, now: datetime, *, again: bool) -> Drawn 
     judged = judgement.judge(notice, now=now)
     drawn = consequences.draw(notice, judged.findings, now=now)
     notice.processed_at, notice.verdict, notice.error, notice.failures = now, judged.verdict, "", 0
-    if notice.source == IMAP and not judged.findings:
+    if notice.source == IMAP and all(finding.kind is None for finding in judged.findings):
         # Somebody's private mail: nothing of it concerns us.
         notice.body = b""
     if drawn.erased:

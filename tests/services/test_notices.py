@@ -222,6 +222,25 @@ def test_a_mailbox_of_the_account_that_was_written_to_may_reply(desk: Desk) -> N
     assert enrollment_of(message_of(claimed)).status == "replied"
 
 
+@pytest.mark.parametrize("state", [S.ACCEPTED, S.UNKNOWN])
+def test_our_own_message_in_our_own_mailbox_is_no_reply_but_proves_that_it_left(desk: Desk, state: S) -> None:
+    """Whoever tries a campaign with an address of their own finds the message itself in the mailbox."""
+    mailbox = desk.credential(from_email="ann@own.example")
+    campaign = desk.campaign(credentials=[mailbox])
+    factories.enroll(campaign, factories.make_contact(desk.account, "ann@own.example"))
+    desk.release(campaign)
+    [claimed] = desk.send_due(state)
+    message = message_of(claimed)
+    copy = mails.mail("From: ann@own.example", "To: ann@own.example", f"Message-ID: {message.message_id}", body="Hi\n")
+    notice = judged(desk, message, copy)
+    assert (notice.verdict["kind"], bytes(notice.body)) == ("own_copy", b"")
+    assert (message_of(claimed).state, enrollment_of(message).status) == (S.ACCEPTED, "sent")
+    assert not Feedback.everywhere.exists()
+    judged(desk, message, mails.reply(message))
+    assert enrollment_of(message).status == "replied"
+    assert desk.violations() == []
+
+
 def test_a_reply_resolves_an_unknown_message(desk: Desk) -> None:
     desk.released(1, steps=2)
     [claimed] = desk.send_due(S.UNKNOWN)
