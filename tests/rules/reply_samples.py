@@ -1,4 +1,4 @@
-"""Mails of our own making for the rules about replies: what machines answer, and what people write, in many languages."""
+"""Texts of our own making: what machines answer for people, and what people write, in many languages."""
 
 AWAY = {
     "en": "Hello,\n\nThank you for your message. I am on annual leave and will be back on Monday 3 August. If your "
@@ -9,31 +9,41 @@ AWAY = {
     "merci de contacter Bob Hall.\n\nCordialement,\nAnne",
     "es": "Hola,\n\nGracias por su correo. Estoy de vacaciones hasta el 3 de agosto. Para asuntos urgentes puede "
     "contactar con mi compañero Bob.\n\nUn saludo, Ana",
-    "it": "Buongiorno,\n\nsono in ferie fino al 3 agosto con accesso limitato alla posta. Per urgenze potete scrivere a "
+    "it": "Buongiorno,\n\nsono in ferie fino al 3 agosto con accesso limitato alla posta. Per urgenze potete "
+    "scrivere a "
     "bob@example.net.\n\nCordiali saluti\nAnna",
-    "pt": "Olá,\n\nobrigada pela sua mensagem. Estou de férias até 3 de agosto. Em caso de urgência, por favor contacte o "
+    "pt": "Olá,\n\nobrigada pela sua mensagem. Estou de férias até 3 de agosto. Em caso de urgência, por favor "
+    "contacte o "
     "Bob.\n\nCumprimentos, Ana",
     "nl": "Beste,\n\nBedankt voor uw e-mail. Ik ben met vakantie en vanaf maandag 3 augustus weer bereikbaar. Voor "
     "dringende zaken kunt u contact opnemen met Bob.\n\nMet vriendelijke groet, Anna",
-    "sv": "Hej!\n\nTack för ditt mejl. Jag har semester och är tillbaka måndagen den 3 augusti. Vid brådskande ärenden, "
+    "sv": "Hej!\n\nTack för ditt mejl. Jag har semester och är tillbaka måndagen den 3 augusti. Vid brådskande "
+    "ärenden, "
     "kontakta Bo på bo@example.net.\n\nHälsningar Anna",
-    "da": "Hej\n\nTak for din mail. Jeg holder ferie og er tilbage mandag den 3. august. Hvis det haster, kan du kontakte "
+    "da": "Hej\n\nTak for din mail. Jeg holder ferie og er tilbage mandag den 3. august. Hvis det haster, kan du "
+    "kontakte "
     "min kollega Bo.\n\nVenlig hilsen Anna",
-    "no": "Hei\n\nTakk for din e-post. Jeg har ferie og er tilbake på kontoret mandag 3. august. Ved hastesaker, kontakt "
+    "no": "Hei\n\nTakk for din e-post. Jeg har ferie og er tilbake på kontoret mandag 3. august. Ved hastesaker, "
+    "kontakt "
     "Bo.\n\nVennlig hilsen Anna",
-    "fi": "Hei,\n\nkiitos viestistäsi. Olen kesälomalla ja palaan töihin 3.8.2026. Kiireellisissä asioissa ota yhteyttä "
+    "fi": "Hei,\n\nkiitos viestistäsi. Olen kesälomalla ja palaan töihin 3.8.2026. Kiireellisissä asioissa ota "
+    "yhteyttä "
     "kollegaani Bohon.\n\nTerveisin Anna",
-    "pl": "Dzień dobry,\n\ndziękuję za wiadomość. Jestem na urlopie do 3 sierpnia. W sprawach pilnych proszę o kontakt z "
+    "pl": "Dzień dobry,\n\ndziękuję za wiadomość. Jestem na urlopie do 3 sierpnia. W sprawach pilnych proszę o "
+    "kontakt z "
     "Bobem.\n\nPozdrawiam, Anna",
-    "cs": "Dobrý den,\n\nděkuji za váš e-mail. Jsem na dovolené, zpět v kanceláři budu 3. srpna. V naléhavých případech "
+    "cs": "Dobrý den,\n\nděkuji za váš e-mail. Jsem na dovolené, zpět v kanceláři budu 3. srpna. V naléhavých "
+    "případech "
     "kontaktujte prosím kolegu Boba.\n\nS pozdravem Anna",
     "sk": "Dobrý deň,\n\nďakujem za váš e-mail. Som na dovolenke do 3. augusta. V súrnych prípadoch kontaktujte prosím "
     "kolegu Boba.\n\nS pozdravom Anna",
     "hu": "Tisztelt Partnerünk!\n\nKöszönöm levelét. Szabadságon vagyok 2026. augusztus 3-ig. Sürgős esetben kérem, "
     "keresse kollégámat, Bobot.\n\nÜdvözlettel Anna",
-    "ro": "Bună ziua,\n\nmulțumesc pentru mesaj. Sunt în concediu până pe 3 august. Pentru urgențe vă rog să contactați "
+    "ro": "Bună ziua,\n\nmulțumesc pentru mesaj. Sunt în concediu până pe 3 august. Pentru urgențe vă rog să "
+    "contactați "
     "colegul meu Bob.\n\nCu stimă, Ana",
-    "bg": "Здравейте,\n\nблагодаря за имейла. В момента съм в отпуск до 3 август. При спешни случаи, моля, свържете се с "
+    "bg": "Здравейте,\n\nблагодаря за имейла. В момента съм в отпуск до 3 август. При спешни случаи, моля, "
+    "свържете се с "
     "Боб.\n\nПоздрави, Анна",
     "el": "Γεια σας,\n\nσας ευχαριστώ για το μήνυμά σας. Βρίσκομαι σε άδεια έως τις 3 Αυγούστου. Για επείγοντα θέματα "
     "επικοινωνήστε με τον Μπομπ.\n\nΆννα",
@@ -41,24 +51,30 @@ AWAY = {
     "пожалуйста, к Бобу.\n\nС уважением, Анна",
     "uk": "Добрий день!\n\nДякую за ваш лист. Я перебуваю у відпустці до 3 серпня. З термінових питань звертайтеся до "
     "Боба.\n\nЗ повагою, Анна",
-    "tr": "Merhaba,\n\nMesajınız için teşekkür ederim. 3 Ağustos tarihine kadar yıllık izindeyim. Acil durumlarda lütfen "
+    "tr": "Merhaba,\n\nMesajınız için teşekkür ederim. 3 Ağustos tarihine kadar yıllık izindeyim. Acil durumlarda "
+    "lütfen "
     "Bob ile iletişime geçiniz.\n\nSaygılarımla, Ayşe",
-    "ja": "ご連絡ありがとうございます。\n現在、夏季休暇のため不在にしております。8月3日に出社予定です。\nお急ぎの場合は、山田までご連絡ください。\n\n田中",
+    "ja": "ご連絡ありがとうございます。\n現在、夏季休暇のため不在にしております。8月3日に出社予定です。"
+    "\nお急ぎの場合は、山田までご連絡ください。\n\n田中",
     "zh": "您好,\n\n感谢您的来信。我目前正在休假,将于8月3日返回办公室。如有紧急事宜,请联系李明。\n\n王芳",
-    "ko": "안녕하세요.\n\n메일 주셔서 감사합니다. 저는 8월 3일까지 휴가 중입니다. 급한 용무는 김철수에게 연락 주시기 바랍니다.\n\n박영희",
+    "ko": "안녕하세요.\n\n메일 주셔서 감사합니다. 저는 8월 3일까지 휴가 중입니다. 급한 용무는 김철수에게 연락 "
+    "주시기 바랍니다.\n\n박영희",
     "ar": "مرحبا،\n\nشكرا لرسالتك. أنا حاليا في إجازة حتى 3 أغسطس. للأمور العاجلة يرجى التواصل مع بوب.\n\nمع تحياتي",
     "he": "שלום,\n\nתודה על פנייתך. אני בחופשה עד 3 באוגוסט. בנושאים דחופים ניתן לפנות לבוב.\n\nבברכה, אנה",
     "vi": "Xin chào,\n\nCảm ơn bạn đã liên hệ. Hiện tôi đang nghỉ phép và sẽ trở lại vào ngày 3/8. Trường hợp khẩn cấp "
     "vui lòng liên hệ anh Bob.\n\nTrân trọng",
-    "id": "Halo,\n\nTerima kasih atas email Anda. Saya sedang cuti sampai 3 Agustus. Untuk hal mendesak silakan hubungi "
+    "id": "Halo,\n\nTerima kasih atas email Anda. Saya sedang cuti sampai 3 Agustus. Untuk hal mendesak silakan "
+    "hubungi "
     "Bob.\n\nSalam, Ani",
     "hr": "Poštovani,\n\nhvala na poruci. Trenutno sam na godišnjem odmoru do 3. kolovoza. Za hitne slučajeve "
     "kontaktirajte kolegu Boba.\n\nSrdačan pozdrav, Ana",
-    "sl": "Spoštovani,\n\nhvala za vaše sporočilo. Trenutno sem na dopustu do 3. avgusta. V nujnih primerih se obrnite na "
+    "sl": "Spoštovani,\n\nhvala za vaše sporočilo. Trenutno sem na dopustu do 3. avgusta. V nujnih primerih se "
+    "obrnite na "
     "Boba.\n\nLep pozdrav, Ana",
     "et": "Tere!\n\nTäname kirja eest. Viibin puhkusel kuni 3. augustini. Kiirete asjade korral palun pöörduge Bobi "
     "poole.\n\nTervitades, Anna",
-    "lv": "Labdien!\n\nPaldies par vēstuli. Esmu atvaļinājumā līdz 3. augustam. Steidzamos gadījumos lūdzu sazinieties ar "
+    "lv": "Labdien!\n\nPaldies par vēstuli. Esmu atvaļinājumā līdz 3. augustam. Steidzamos gadījumos lūdzu "
+    "sazinieties ar "
     "Bobu.\n\nAr cieņu, Anna",
     "lt": "Laba diena,\n\nAčiū už laišką. Šiuo metu esu atostogose iki rugpjūčio 3 d. Skubiais klausimais kreipkitės į "
     "Bobą.\n\nPagarbiai, Ona",
@@ -66,7 +82,8 @@ AWAY = {
 """Somebody is away and back by 3 August 2026, in a machine's usual words."""
 
 ACKNOWLEDGED = {
-    "en": "Dear customer,\n\nwe have received your request. Your ticket number is #48213. One of our agents will get back "
+    "en": "Dear customer,\n\nwe have received your request. Your ticket number is #48213. One of our agents will "
+    "get back "
     "to you within 24 hours.\n\nExample Support",
     "de": "Sehr geehrte Damen und Herren,\n\nIhre Anfrage ist bei uns eingegangen. Ihre Ticketnummer lautet 48213. Wir "
     "melden uns schnellstmöglich bei Ihnen.\n\nIhr Support",
@@ -80,11 +97,14 @@ ACKNOWLEDGED = {
     "possível.\n\nSuporte",
     "nl": "Geachte klant,\n\nWij hebben uw melding ontvangen. Uw ticketnummer is 48213. Wij reageren binnen twee "
     "werkdagen.\n\nKlantenservice",
-    "sv": "Hej,\n\nvi har tagit emot ditt ärende. Ditt ärendenummer är 48213. Vi återkommer så snart vi kan.\n\nKundtjänst",
+    "sv": "Hej,\n\nvi har tagit emot ditt ärende. Ditt ärendenummer är 48213. Vi återkommer så snart vi "
+    "kan.\n\nKundtjänst",
     "pl": "Szanowni Państwo,\n\nPaństwa zgłoszenie zostało zarejestrowane. Numer zgłoszenia: 48213. Odpowiemy jak "
     "najszybciej.\n\nPomoc",
-    "ru": "Здравствуйте!\n\nВаше обращение зарегистрировано. Номер заявки 48213. Мы ответим в ближайшее время.\n\nПоддержка",
-    "ja": "お問い合わせありがとうございます。\n以下の内容で受け付けました。受付番号: 48213\n担当者より折り返しご連絡いたします。",
+    "ru": "Здравствуйте!\n\nВаше обращение зарегистрировано. Номер заявки 48213. Мы ответим в ближайшее "
+    "время.\n\nПоддержка",
+    "ja": "お問い合わせありがとうございます。\n以下の内容で受け付けました。受付番号: "
+    "48213\n担当者より折り返しご連絡いたします。",
     "zh": "尊敬的客户:\n\n我们已收到您的邮件,工单编号为 48213。我们会尽快回复您。",
     "tr": "Sayın müşterimiz,\n\nTalebiniz alınmıştır. Talep numaranız 48213. En kısa sürede dönüş yapacağız.",
 }
@@ -97,7 +117,10 @@ REPLIES = {
         "No thanks.",
         "Sounds good. I am travelling until Thursday, happy to chat after that.",
         "Sorry for the late reply, I was on vacation. How much is it?",
-        "I got your colleague's note: I am out of the office until Monday, for urgent matters contact Bob. Whom do I ask?",
+        (
+            "I got your colleague's note: I am out of the office until Monday, for urgent matters contact Bob. Whom "
+            "do I ask?"
+        ),
         "Please contact my colleague Bob, he decides about this.",
         "We have received your offer and will discuss it on Monday.",
         "I will be back in the office on Monday. Call me then.",

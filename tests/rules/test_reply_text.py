@@ -35,7 +35,7 @@ INTRODUCTIONS = [
     "2025年3月3日(月) 10:00 Ann <ann@example.jp>:",
     "Ann <ann@example.cn> 于2025年3月3日周一 10:00写道：",
     "2025년 3월 3일 (월) 오전 10:00, Ann <ann@example.kr>님이 작성:",
-    "‫בתאריך יום ב׳, 3 במרץ 2025 ב-10:00 מאת ‪Ann‬‏ <‪ann@example.il‬‏>:‬",
+    "\u202bבתאריך יום ב׳, 3 במרץ 2025 ב-10:00 מאת \u202aAnn\u202c\u200f <\u202aann@example.il\u202c\u200f>:\u202c",
     "في الاثنين، 3 مارس 2025 في 10:00 ص تمت كتابة ما يلي بواسطة Ann <ann@example.ae>:",
     "Vào Th 2, 3 thg 3, 2025 vào lúc 10:00 Ann <ann@example.vn> đã viết:",
     "Pada Sen, 3 Mar 2025 pukul 10.00 Ann <ann@example.id> menulis:",
