@@ -62,15 +62,17 @@ def record_hit(
         return None
     resolve_by_evidence([message.pk], kind.value, now=now)
     verdict = judge_hit(_facts(kind, message, visitor, now))
+    # The address is emptied at erasure: from then on nothing about whoever reads the message is kept.
+    erased = not message.recipient
     Hit.everywhere.create(
         account_id=message.account_id,
         message=message,
         kind=kind.value,
         label=verdict.label.value,
         evidence=verdict.evidence[:200],
-        url=target[:2_000],
-        user_agent=_printable(visitor.user_agent),
-        network=visitor.network[:64],
+        url="" if erased else target[:2_000],
+        user_agent="" if erased else _printable(visitor.user_agent),
+        network="" if erased else visitor.network[:64],
         occurred_at=now,
     )
     if verdict.label is HitLabel.HUMAN and message.enrollment_id is not None:

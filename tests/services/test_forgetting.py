@@ -9,8 +9,10 @@ from pytest_django.fixtures import Settings
 from ampout.lib import clock
 from dispatch.models import Feedback, Hit, Message, Notice
 from dispatch.rules.consequences import Effect
-from dispatch.services import deletion, notices, retention
+from dispatch.rules.hits import HitKind
+from dispatch.services import deletion, notices, retention, tracking
 from dispatch.services.export import export_contact
+from dispatch.services.tracking import Visitor
 from tests.services import mails
 from tests.services.came_back import draw, make_notice
 from tests.services.desk import Desk, message_of
@@ -106,6 +108,16 @@ def test_an_erasure_leaves_nothing_that_somebody_wrote(desk: Desk, sent: Message
     hit.refresh_from_db()
     assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", "human")
     assert desk.violations() == []
+
+
+def test_whoever_reads_after_an_erasure_leaves_no_trace_of_themselves(desk: Desk, sent: Message) -> None:
+    assert sent.contact_id is not None
+    deletion.erase_contact(desk.account, sent.contact_id, now=desk.now)
+    visitor = Visitor("GET", user_agent=CANARY, network="198.51.100.0/24")
+    desk.wait(hours=1)
+    tracking.record_hit(HitKind.CLICK, sent.pk, visitor, target="https://canary.example", now=desk.now)
+    hit = Hit.everywhere.get()
+    assert (hit.url, hit.user_agent, hit.network) == ("", "", "")
 
 
 def test_an_erasure_leaves_others_alone(desk: Desk, sent: Message) -> None:
