@@ -193,7 +193,16 @@ REPORTS = [
     ),
 ]
 
+MDN = (
+    "From: postmaster@dest.example\nTo: ann@sender.example\nSubject: Rejected: A question\n"
+    'Content-Type: multipart/report; report-type=disposition-notification; boundary="b"\n\n--b\n\n'
+    "Your message to <bob@dest.example> was automatically rejected:\nI want no mail of this kind.\n--b\n"
+    "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; bob@dest.example\n"
+    f"Original-Message-ID: {ORIGINAL_ID}\nDisposition: automatic-action/MDN-sent-automatically; deleted\n--b--\n"
+)
+
 WORDS = [
+    Sample("a filter that refuses", MDN, (("bob@dest.example", "5.7.1", False),)),
     Sample(
         "qmail",
         notice(

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dispatch.rules.classify.bounce_knowledge import BounceKnowledge, Rule
-from dispatch.rules.classify.dialects import failed_among, find_recipients
+from dispatch.rules.classify.dialects import failed_among, find_recipients, words_about
 from dispatch.rules.classify.knowledge import Knowledge
 from dispatch.rules.classify.notice_text import Notice, open_notice
 from dispatch.rules.classify.report_fields import (
@@ -36,6 +36,9 @@ _DIAGNOSTIC = 1000
 _MAX_IDS = 20
 _QUOTED_ID = re.compile(r"(?:message|mess)[ -]?id:?\s{1,20}(<[^<>\s]{1,500}@[^<>\s]{1,500}>)", re.IGNORECASE)
 _ID_HEADERS = ("X-Original-Message-ID", "Original-Message-ID", "X-Message-ID", "In-Reply-To", "References")
+_REFUSING_RECEIPT = re.compile(
+    r"^disposition:\s{0,20}automatic-action/.{0,60};\s{0,20}deleted", re.IGNORECASE | re.MULTILINE
+)
 _ANSWERED = re.compile(
     r"[\s\[(]{0,3}(?:re|fw|fwd|aw|wg|antw|sv|vs|vb|tr|rif|r|i|odp|pd|enc|res|rv|ynt|ilt|ha|отв|回复|回覆|答复|转发|轉寄|転送|返信)"
     r"(?:\[\d{1,3}\])?\s{0,2}[:：]"
@@ -48,9 +51,9 @@ def read_delivery_status(mail: Mail, knowledge: Knowledge) -> Classification | N
     types = {part.content_type for part in mail.parts}
     if "message/feedback-report" in types or mail.parameters.get("report-type", "").lower() == "feedback-report":
         return None
-    if "message/disposition-notification" in types:
-        return Classification(MailKind.MACHINE, evidence=("A receipt (RFC 8098)",))
     notice = open_notice(mail, knowledge.bounces)
+    if "message/disposition-notification" in types:
+        return _by_receipt(mail, notice, knowledge.bounces)
     sign = _machine_sign(mail, knowledge.bounces)
     hint = sign or _hint(mail, knowledge.bounces)
     report = find_report(mail) if hint or has_status_part(mail) else ""
@@ -140,7 +143,8 @@ def _by_report(
     for kind, wanted in ((MailKind.BOUNCE, "failed"), (MailKind.DELAY, "delayed")):
         chosen = [fields for fields, action in zip(recipients, actions, strict=True) if action == wanted]
         if chosen:
-            failed = tuple(_unique(_reported(chosen, mail, notice, knowledge)))
+            named = _unique(_reported(chosen, mail, notice, knowledge))
+            failed = tuple(one if kind is MailKind.BOUNCE else replace(one, hard=False) for one in named)
             return Classification(kind, recipients=failed, evidence=(f"Action: {chosen[0].action or wanted}",))
     return Classification(MailKind.MACHINE, evidence=(f"Action: {actions[0]}",)) if any(actions) else None
 
@@ -166,13 +170,28 @@ def _reported(
     """The recipients of the fields. Where those hold no address, the words of the notice name it."""
     for fields in chosen:
         if fields.addresses:
-            judged = _judged(fields.addresses[0], fields.status, fields.diagnostic, notice.text, knowledge)
+            words = fields.diagnostic or words_about(fields.addresses[0], notice, knowledge)
+            judged = _judged(fields.addresses[0], fields.status, words, notice.text, knowledge)
             yield replace(judged, aliases=fields.addresses[1:])
     nameless = next((fields for fields in chosen if not fields.addresses), None)
     if nameless and not any(fields.addresses for fields in chosen):
         for found in find_recipients(mail, notice, knowledge):
             words = nameless.diagnostic or found.diagnostic
             yield _judged(found.address, nameless.status, words, notice.text, knowledge)
+
+
+def _by_receipt(mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> Classification:
+    """A receipt judges nobody, but for one: a filter may refuse a message by a receipt (RFC 5429, section 2.2.1)."""
+    text = next(part.text for part in mail.parts if part.content_type == "message/disposition-notification")
+    evidence = ("A receipt (RFC 8098)",)
+    refused = _REFUSING_RECEIPT.search(text) and _first(knowledge.failures, _one_line(notice.text[:_WORDS_READ]))
+    addresses = [fields.addresses[0] for fields in read_report(text) if fields.addresses] if refused else []
+    if not addresses:
+        return Classification(MailKind.MACHINE, evidence=evidence)
+    failed = tuple(_judged(address, "", notice.text, "", knowledge) for address in addresses)
+    recipients = tuple(replace(one, hard=False) for one in failed)
+    ids = _original_ids(mail, notice, text)
+    return Classification(MailKind.BOUNCE, recipients=recipients, original_message_ids=ids, evidence=evidence)
 
 
 def _unique(recipients: Iterable[FailedRecipient]) -> Iterator[FailedRecipient]:

@@ -75,6 +75,11 @@ def find_recipients(mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> t
     return tuple(Found(address, _words_beside(notice.text, address, mentions, knowledge)) for address in wanted)
 
 
+def words_about(address: str, notice: Notice, knowledge: BounceKnowledge) -> str:
+    """What the notice says of one recipient in plain words; empty where it does not name it."""
+    return _words_beside(notice.text, address, list(_mentions(notice.text, knowledge, frozenset())), knowledge)
+
+
 def failed_among(mail: Mail, notice: Notice, addresses: Iterable[str]) -> tuple[str, ...]:
     """Those of `addresses` that may be failed recipients at all: no one who is merely named."""
     others = _other_people(mail, notice.returned)

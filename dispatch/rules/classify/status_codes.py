@@ -15,7 +15,7 @@ from dispatch.rules.classify.bounce_knowledge import BounceKnowledge, Reason
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
 _REPLY_CODE = re.compile(r"(?<![\d.\w-])([45]\d\d)(?=[ \-:;,#]|$)", re.MULTILINE)
 _NAMES_IN_TEXT = re.compile(
-    r"https?://[^\s<>]{1,500}|[(\[]?<[^<>\s@]{0,256}@[^<>\s]{0,256}>[)\]]?"
+    r"https?://[^\s<>]{1,500}|[(\[]?<[^<>\s]{0,400}>[)\]]?"
     r"|[(\[\"']?(?<![\w.+=%-])[\w.+=%-]{1,128}@[\w.-]{1,255}[)\]\"']?"
 )
 _WORDS_READ = 4000
