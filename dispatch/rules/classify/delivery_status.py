@@ -188,7 +188,8 @@ def _by_receipt(mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> Class
     addresses = [fields.addresses[0] for fields in read_report(text) if fields.addresses] if refused else []
     if not addresses:
         return Classification(MailKind.MACHINE, evidence=evidence)
-    failed = tuple(_judged(address, "", notice.text, "", knowledge) for address in addresses)
+    words = " ".join(notice.text.split())
+    failed = tuple(_judged(address, "", words, "", knowledge) for address in addresses)
     recipients = tuple(replace(one, hard=False) for one in failed)
     ids = _original_ids(mail, notice, text)
     return Classification(MailKind.BOUNCE, recipients=recipients, original_message_ids=ids, evidence=evidence)
