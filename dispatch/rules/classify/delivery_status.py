@@ -51,12 +51,15 @@ def read_delivery_status(mail: Mail, knowledge: Knowledge) -> Classification | N
     types = {part.content_type for part in mail.parts}
     if "message/feedback-report" in types or mail.parameters.get("report-type", "").lower() == "feedback-report":
         return None
+    sign = _machine_sign(mail, knowledge.bounces)
+    hint = sign or _hint(mail, knowledge.bounces)
+    # Most mail is a person's, and is let go before its words are looked at.
+    if not hint and not has_status_part(mail):
+        return None
     notice = open_notice(mail, knowledge.bounces)
     if "message/disposition-notification" in types:
         return _by_receipt(mail, notice, knowledge.bounces)
-    sign = _machine_sign(mail, knowledge.bounces)
-    hint = sign or _hint(mail, knowledge.bounces)
-    report = find_report(mail) if hint or has_status_part(mail) else ""
+    report = find_report(mail)
     recipients = read_report(report or (find_nested_report(mail) if hint else ""))
     found = _by_report(mail, recipients, notice, knowledge.bounces) if recipients else None
     found = found or _by_words(mail, notice, sign, hint, knowledge.bounces)
