@@ -38,6 +38,7 @@ from dispatch.services.conservation import conservation_of
 from dispatch.services.deletion import delete_campaign
 from dispatch.services.health import weigh_campaign
 from dispatch.services.lifecycle import pause_campaign, release, resume_campaign
+from dispatch.services.reply_detection import reply_detection_warnings
 from dispatch.services.steps import MOST_STEPS
 from dispatch.services.test_send import send_test
 
@@ -158,6 +159,7 @@ def show_campaign_in_full(campaign: Campaign) -> dict[str, Any]:
         "per_batch": [_show_batch(batch) for batch in batch_figures(campaign, groups)],
         "recent_bounces": [_show_bounce(enrollment) for enrollment in recent_bounces(campaign)],
         "credentials": [_show_figures(credential, figures[credential.pk]) for credential in credentials],
+        "warnings": reply_detection_warnings(credentials),
         "skipped": skip_counts(campaign, groups),
         "funnel": asdict(reached),
         "health": _show_health(campaign),

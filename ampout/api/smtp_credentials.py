@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,6 +26,7 @@ from credentials.rules.credential_state import CredentialStatus, status_of
 from credentials.rules.hosts import InvalidHost, normalise_host
 from credentials.rules.login_check import LoginCheck
 from credentials.services import Admission, CredentialEntry, CredentialValues, update_credential
+from dispatch.models import Mailbox
 from dispatch.services.senders import detach_credential, reenable_credential, set_daily_limit, try_again
 
 HIGHEST_PORT = 65_535
@@ -33,6 +34,7 @@ HIGHEST_DAILY_LIMIT = 1_000_000
 CHECKS_PER_LOGIN = 5
 CHECKS_PER_HOST = 30
 CHECK_WINDOW_SECONDS = 60
+MAILBOX_FACTS = ("polled_at", "problem", "problem_at")
 LOGIN_FIELDS = frozenset({"smtp_host", "smtp_port", "smtp_username", "smtp_password", "from_email"})
 """Whoever changes one of these has mended the login, and wants to see it work."""
 
@@ -139,6 +141,7 @@ def show_credential(credential: SmtpCredential) -> dict[str, Any]:
         "imap_username": credential.imap_username or None,
         "plus_addressing": credential.plus_addressing,
         "reply_detection": credential.detects_replies,
+        "mailbox": _show_mailbox(credential) if credential.detects_replies else None,
         "provider": preset.key if preset else None,
         "advice": preset.advice.text if preset and preset.advice else None,
         "status": status_of(credential.disabled_at, credential.retired_at).value,
@@ -149,6 +152,20 @@ def show_credential(credential: SmtpCredential) -> dict[str, Any]:
         "created_at": credential.created_at,
         "updated_at": credential.updated_at,
     }
+
+
+def _show_mailbox(credential: SmtpCredential) -> dict[str, Any]:
+    """When the mailbox was last read to its end, and what its server said if that failed."""
+    if not hasattr(credential, "mailbox_polled_at"):
+        credential = _with_mailboxes(SmtpCredential.everywhere.filter(pk=credential.pk)).get()
+    shown = {name: getattr(credential, f"mailbox_{name}") for name in MAILBOX_FACTS}
+    return shown | {"problem": shown["problem"] or None}
+
+
+def _with_mailboxes(rows: "QuerySet[SmtpCredential]") -> "QuerySet[SmtpCredential]":
+    """The same credentials, each with what is known of its mailbox."""
+    mailbox = Mailbox.objects.filter(pk=OuterRef("pk"))
+    return rows.annotate(**{f"mailbox_{name}": Subquery(mailbox.values(name)[:1]) for name in MAILBOX_FACTS})
 
 
 def apply_limits(admissions: Iterable[Admission]) -> None:
@@ -162,7 +179,7 @@ def apply_limits(admissions: Iterable[Admission]) -> None:
 def attached_credentials(campaign: Campaign) -> "QuerySet[SmtpCredential]":
     """The credentials that a campaign sends through."""
     attached = CampaignCredential.objects.filter(campaign=campaign).values("credential")
-    return SmtpCredential.objects.of(campaign.account_id).filter(pk__in=attached)
+    return _with_mailboxes(SmtpCredential.objects.of(campaign.account_id).filter(pk__in=attached))
 
 
 class CampaignCredentialResource(Resource):

@@ -26,6 +26,7 @@ from campaigns.rules.enrollment_state import EnrollmentStatus
 from dispatch.models import Message
 from dispatch.rules.message_state import MessageState
 from dispatch.services.completion import open_batch
+from dispatch.services.reply_detection import reply_detection_warnings
 
 
 class CampaignActionRefused(AmpoutError):
@@ -73,6 +74,9 @@ def release(
     now = now or clock.utc_now()
     campaign = lock_campaign(account, campaign_id)
     warnings = _postal_address_warnings(account)
+    warnings += reply_detection_warnings(
+        campaign.credentials.filter(retired_at__isnull=True).order_by("created_at", "pk")
+    )
     pending = Enrollment.objects.of(account).filter(
         campaign=campaign, status=EnrollmentStatus.PENDING.value, stopped_at__isnull=True, finished_at__isnull=True
     )

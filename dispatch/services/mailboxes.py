@@ -110,6 +110,17 @@ RETURNING mailbox.credential_id, mailbox.fence, mailbox.login, mailbox.failures
 """
 
 
+_MOVE_CURSOR = """
+INSERT INTO dispatch_mailboxfolder (mailbox_id, name, role, uid_validity, last_uid, recent_uids)
+SELECT held.credential_id, %(name)s, %(role)s, %(uid_validity)s, %(last_uid)s, %(recent)s::bigint[]
+FROM (SELECT credential_id FROM dispatch_mailbox
+      WHERE credential_id = %(mailbox)s AND worker_id = %(worker)s AND fence = %(fence)s FOR UPDATE) held
+ON CONFLICT (mailbox_id, name) DO UPDATE
+SET role = EXCLUDED.role, uid_validity = EXCLUDED.uid_validity, last_uid = EXCLUDED.last_uid,
+    recent_uids = EXCLUDED.recent_uids
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A mailbox in a loop's hands, until the lease ends or a higher fence is given out."""
@@ -254,21 +265,22 @@ def choose_mails(credential: SmtpCredential, mails: Sequence[Mail]) -> list[bool
 def store_batch(lease: Lease, account_id: uuid.UUID, folder: Folder, cursor: Cursor, mails: Iterable[Arrived]) -> int:
     """Store these mails and move the folder's cursor past them; returns how many were new. Raises Fenced."""
     crash("poll_before_store")
+    facts = {
+        "mailbox": lease.credential_id,
+        "worker": lease.worker_id,
+        "fence": lease.fence,
+        "name": folder.name,
+        "role": folder.role.value,
+        "uid_validity": cursor.uid_validity,
+        "last_uid": cursor.last_uid,
+        "recent": sorted(cursor.recent),
+    }
     with transaction.atomic():
-        _hold(lease)
+        if not sql.execute(_MOVE_CURSOR, facts):
+            raise Fenced
+        crash("poll_mid_store")
         stored = sum(
             notices.store_mail(lease.credential_id, account_id, mail.raw, received_at=mail.at) for mail in mails
-        )
-        crash("poll_mid_store")
-        MailboxFolder.objects.update_or_create(
-            mailbox_id=lease.credential_id,
-            name=folder.name,
-            defaults={
-                "role": folder.role.value,
-                "uid_validity": cursor.uid_validity,
-                "last_uid": cursor.last_uid,
-                "recent_uids": sorted(cursor.recent),
-            },
         )
     crash("poll_after_store")
     return stored

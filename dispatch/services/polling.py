@@ -29,6 +29,7 @@ from dispatch.gateways.mailbox import FolderState, Listing, OpenMailbox, Withhel
 from dispatch.rules import mailbox_cursor
 from dispatch.rules.folders import Folder, Role
 from dispatch.rules.mail.reader import Mail, read_mail
+from dispatch.rules.mail_traces import without_traces
 from dispatch.rules.mailbox_cursor import Cursor
 from dispatch.rules.poll_timing import LARGEST_BATCH, batch_size, may_pass_by
 from dispatch.services import mailboxes
@@ -348,7 +349,7 @@ class FolderReading:
         listed = self.mailbox.describe(batch)
         headers = self.mailbox.headers(listed, list(listed))
         self.poll.count_bytes(sum(map(len, headers.values())))
-        return listed, {uid: read_mail(raw) for uid, raw in headers.items()}
+        return listed, {uid: read_mail(without_traces(raw)) for uid, raw in headers.items()}
 
     def _read_whole(self, listed: dict[int, Listing], wanted: list[int]) -> dict[int, bytes]:
         whole = self.mailbox.mails(listed, wanted)

@@ -16,8 +16,9 @@ def test_dispatch_releases_all_or_one_batch(api: ApiClient, account: Account) ->
     campaign = factories.make_campaign(account)
     for number in (1, 1, 2):
         factories.enroll(campaign, batch_number=number)
-    first = api.post(f"/campaigns/{campaign.pk}/dispatch", {"batch_number": 2})
-    assert first.json() == {"id": str(campaign.pk), "status": "active", "released": 1, "warnings": []}
+    first = api.post(f"/campaigns/{campaign.pk}/dispatch", {"batch_number": 2}).json()
+    assert [warning["code"] for warning in first.pop("warnings")] == ["reply_detection_off"]
+    assert first == {"id": str(campaign.pk), "status": "active", "released": 1}
     assert api.post(f"/campaigns/{campaign.pk}/dispatch").json()["released"] == 3
 
 
@@ -26,7 +27,24 @@ def test_dispatch_says_what_the_law_misses(api: ApiClient, account: Account) -> 
     campaign = factories.make_campaign(account)
     factories.enroll(campaign)
     warnings = api.post(f"/campaigns/{campaign.pk}/dispatch").json()["warnings"]
-    assert [warning["code"] for warning in warnings] == ["postal_address_missing"]
+    assert [warning["code"] for warning in warnings] == ["postal_address_missing", "reply_detection_off"]
+
+
+def test_dispatch_says_nothing_of_replies_where_every_mailbox_is_read(api: ApiClient, account: Account) -> None:
+    imap = {"imap_host": "imap.example.com", "imap_port": 993, "imap_username": "ann", "imap_password": "secret"}
+    campaign = factories.make_campaign(account, credentials=[factories.make_credential(account, **imap)])
+    factories.enroll(campaign)
+    assert api.get(f"/campaigns/{campaign.pk}").json()["warnings"] == []
+    assert api.post(f"/campaigns/{campaign.pk}/dispatch").json()["warnings"] == []
+
+
+def test_a_campaign_names_the_mailboxes_that_are_not_read(api: ApiClient, account: Account) -> None:
+    blind = [factories.make_credential(account, from_email=f"ann{number}@a.example") for number in range(5)]
+    campaign = factories.make_campaign(account, credentials=blind)
+    [warning] = api.get(f"/campaigns/{campaign.pk}").json()["warnings"]
+    assert warning["code"] == "reply_detection_off"
+    assert warning["message"].count("@a.example") == 3
+    assert " and 2 more: " in warning["message"]
 
 
 def test_dispatch_of_nothing_is_refused(api: ApiClient, account: Account) -> None:

@@ -54,6 +54,7 @@ def test_a_new_mailbox_is_made_and_attached(api: ApiClient, campaign: Campaign) 
         "imap_port": 993,
         "imap_username": "alice",
         "reply_detection": True,
+        "mailbox": {"polled_at": None, "problem": None, "problem_at": None},
         "status": "enabled",
         "disabled_at": None,
     }

@@ -34,6 +34,8 @@ from dispatch.models import (
     HealthDue,
     Hit,
     Lane,
+    Mailbox,
+    MailboxFolder,
     Message,
     MxVerdict,
     Notice,
@@ -170,6 +172,11 @@ def feedback() -> Feedback:
     return found
 
 
+def mailbox() -> Mailbox:
+    """A mailbox whose server said something hostile."""
+    return Mailbox.objects.create(credential=credential(), login=HOSTILE, problem=HOSTILE, problem_at=NOW)
+
+
 def idempotency_record() -> IdempotencyRecord:
     """A kept answer with a secret in it."""
     return IdempotencyRecord.objects.create(
@@ -276,6 +283,8 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     ),
     CapWarning: lambda: CapWarning.objects.create(campaign=campaign(), day=date(2026, 11, 22), created_at=NOW),
     DeliveryWorker: lambda: DeliveryWorker.objects.create(name=f"host{next(_numbers)}", lease_until=NOW),
+    Mailbox: mailbox,
+    MailboxFolder: lambda: MailboxFolder.objects.create(mailbox=mailbox(), name=HOSTILE, role="junk"),
     MxVerdict: lambda: MxVerdict.objects.create(domain=domain(), status="present", checked_at=NOW),
     User: lambda: User.objects.create(username=f"user{next(_numbers)}", password=PASSWORD_HASH),
     Group: lambda: Group.objects.create(name=f"{HOSTILE}{next(_numbers)}"),

@@ -156,16 +156,6 @@ def garbage(self: Conversation, command: str, _rest: str) -> bool:
 
 
 @fault
-def deep_nesting(self: Conversation, command: str, _rest: str) -> bool:
-    """An answer that recursive readers drown in."""
-    if command != "uid_fetch":
-        return False
-    self.say("* 1 FETCH (UID 1 X " + "(" * 20_000 + ")" * 20_000 + ")\r\n")
-    self.done()
-    return True
-
-
-@fault
 def no_uid_validity(self: Conversation, command: str, _rest: str) -> bool:
     """A folder without lasting numbers."""
     if command != "examine":
@@ -285,6 +275,26 @@ def without_lists(self: Conversation, command: str, _rest: str) -> bool:
     if command != "list":
         return False
     self.say(f"{self.tag} NO not for you\r\n")
+    return True
+
+
+@harmless
+def deep_nesting(self: Conversation, command: str, _rest: str) -> bool:
+    """Answers that recursive readers drown in."""
+    deep = "(" * 20_000 + ")" * 20_000
+    if command == "list":
+        self.say(f'* LIST {deep} "/" "deep"\r\n')
+    elif command == "uid_fetch":
+        self.say(f"* 1 FETCH (X {deep})\r\n")
+    return False
+
+
+@fault
+def shows_nothing(self: Conversation, command: str, _rest: str) -> bool:
+    """Mails are listed and never shown."""
+    if command != "uid_fetch":
+        return False
+    self.done()
     return True
 
 

@@ -117,8 +117,8 @@ def test_a_missing_postal_address_is_a_warning_and_a_refusal_where_the_operator_
         desk.release(campaign)
     assert status_of(campaign) == "pending"
     settings.REQUIRE_POSTAL_ADDRESS = False
-    [warning] = lifecycle.release(desk.account, campaign.pk, now=desk.now).warnings
-    assert warning["code"] == "postal_address_missing"
+    warnings = lifecycle.release(desk.account, campaign.pk, now=desk.now).warnings
+    assert [warning["code"] for warning in warnings] == ["postal_address_missing", "reply_detection_off"]
 
 
 # -- Pause

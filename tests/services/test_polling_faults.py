@@ -24,7 +24,6 @@ SENTENCES = {
     "broken_numbers": "did not let the mailbox be read: ",
     "bye_at_examine": "too many connections from your address",
     "bye_mid_fetch": "closed the connection",
-    "deep_nesting": "sent something that is not IMAP.",
     "endless_line": "it sent more than was asked for",
     "ends_at_the_second_mail": "closed the connection",
     "flood": "",  # too much, or too slow: a race
@@ -34,6 +33,7 @@ SENTENCES = {
     "literal_too_short": "did not answer in time.",
     "no_uid_validity": "does not number the mails of INBOX (no UIDVALIDITY).",
     "refuses_every_mail": "The server lets no new mail be read: FETCH: cannot read it",
+    "shows_nothing": "does not show the mails that it lists.",
     "silent": "did not answer in time.",
     "throttled_fetch": "[THROTTLED] come back later",
     "throttled_search": "[THROTTLED] come back later",

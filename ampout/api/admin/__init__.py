@@ -2,8 +2,30 @@
 
 from django.contrib import admin
 
-from ampout.api.admin import accounts, campaigns, contacts, credentials, events, feedback, ledger, operators, webhooks
+from ampout.api.admin import (
+    accounts,
+    campaigns,
+    contacts,
+    credentials,
+    events,
+    feedback,
+    ledger,
+    mailboxes,
+    operators,
+    webhooks,
+)
 
-__all__ = ["accounts", "campaigns", "contacts", "credentials", "events", "feedback", "ledger", "operators", "webhooks"]
+__all__ = [
+    "accounts",
+    "campaigns",
+    "contacts",
+    "credentials",
+    "events",
+    "feedback",
+    "ledger",
+    "mailboxes",
+    "operators",
+    "webhooks",
+]
 
 admin.site.index_title = "Overview"
