@@ -65,8 +65,9 @@ _MONTHS = {
     "id": "januari jan, februari feb, maret mac, april apr, mei, juni jun, juli julai jul, agustus ogos agt, "
     "september sep, "
     "oktober okt, november nov, desember disember des",
-    "hr": "siječanj siječnja, veljača veljače, ožujak ožujka, travanj travnja, svibanj svibnja, lipanj lipnja, "
-    "srpanj srpnja, kolovoz, rujan rujna, listopad, studeni studenog, prosinac prosinca",
+    "hr": "siječanj siječnja sij, veljača veljače velj, ožujak ožujka ožu, travanj travnja tra, svibanj svibnja svi, "
+    "lipanj lipnja lip, srpanj srpnja srp, kolovoz kol, rujan rujna ruj, listopad lis, studeni studenog stu, "
+    "prosinac prosinca pro",
     "sr": "januar јануар, februar фебруар, mart marta март марта, april април, maj maja мај маја, jun juna јун јуна, "
     "jul jula јул јула, avgust август, septembar septembra септембар септембра, oktobar oktobra октобар октобра, "
     "novembar novembra новембар новембра, decembar decembra децембар децембра",
@@ -81,6 +82,11 @@ _MONTHS = {
     "gruodžio",
     "ca": "gener, febrer, març, abril, maig, juny, juliol, agost, setembre, octubre, novembre, desembre",
     "is": "janúar, febrúar, mars, apríl, maí, júní, júlí, ágúst, september, október, nóvember, desember",
+    "eu": "urtarril, otsail, martxo, apiril, maiatz, ekain, uztail, abuztu, irail, urri, azaro, abendu",
+    "gl": "xaneiro, febreiro, marzo, abril, maio, xuño, xullo, agosto, setembro, outubro, novembro, decembro",
+    "kk": "қаңтар, ақпан, наурыз, сәуір, мамыр, маусым, шілде, тамыз, қыркүйек, қазан, қараша, желтоқсан",
+    "be": "студзеня, лютага, сакавіка, красавіка, мая, чэрвеня, ліпеня, жніўня, верасня, кастрычніка, лістапада, "
+    "снежня",
     "ar": "يناير, فبراير, مارس, أبريل إبريل, مايو, يونيو, يوليو, أغسطس, سبتمبر, أكتوبر, نوفمبر, ديسمبر",
     "he": "ינואר בינואר לינואר, פברואר בפברואר לפברואר, מרץ במרץ למרץ, אפריל באפריל לאפריל, מאי במאי למאי, "
     "יוני ביוני ליוני, "
@@ -131,7 +137,7 @@ _RETURN = """
     natrag|vratit~|vrnem|vrnil~|nazaj|vračam|tagasi|naas~|atgriez~|grįš~|grįžt~|tornaré|aftur
 """
 _UNTIL = """
-    until|till|til|bis|jusqu~|hasta|fino|até|tot|till|til|indtil|asti|saakka|do|până|до|έως|μέχρι|ως|kadar|まで
+    until|till|til|bis|jusqu~|hasta|fino|até|tot|till|til|indtil|asti|saakka|do|până|до|по|eddig|bet|ata|arte|дейін|έως|μέχρι|ως|kadar|まで
     至|到|为止|為止
     까지|حتى|لغاية|עד|đến|sampai|hingga|kuni|līdz|iki|fins|ig|áig|éig|jusque
 """
@@ -141,7 +147,7 @@ _INCLUDING = """
 """
 
 _BEHIND = """
-    asti|saakka|kadar|まで|까지|ig|áig|éig|inclusive|including|incl|inklusive|inkl|inclus|incluido|compreso
+    asti|saakka|kadar|arte|дейін|まで|까지|ig|áig|éig|inclusive|including|incl|inklusive|inkl|inclus|incluido|compreso
     incluso|włącznie
     včetně|vrátane|включительно|включно|出社|戻|復帰|再開|通常|返回|回来|回來|返岗|恢复|恢復|上班|복귀|돌아
     출근|재개|vissza|újra
@@ -176,7 +182,7 @@ POSTPOSITIONS = _words(_BEHIND)
 
 def month_of(word: str, language: str | None) -> int | None:
     """The number of the month that a folded word names, in that language if it has the word, else in another."""
-    first = [language] if language in MONTHS else []
+    first = [language] if language is not None and language in MONTHS else []
     for name in [*first, *MONTHS]:
         found = _look_up(MONTHS[name], word)
         if found is not None:

@@ -8,7 +8,7 @@
    `einschließlich`) it is the day after it.
 
 A date without a year is the next such date. Dates that do not exist, have passed, or lie more than a year ahead are no
-answer; nor is a yearless one that passed within the last two months, for it was forgotten in an old text. Of `12/08`,
+answer; nor is a yearless one that passed within the last four months, for it was forgotten in an old text. Of `12/08`,
 which people read in two ways, the one that comes sooner counts in English, and the day comes first elsewhere.
 """
 
@@ -32,10 +32,12 @@ _READ = 4_000
 """Characters of the text that are looked at."""
 _DATES_AT_MOST = 40
 _YEAR = timedelta(days=366)
-_STALE = timedelta(days=300)
+_STALE = timedelta(days=240)
 """A date without a year that comes later than this has just passed."""
 _WORD_BEFORE = 60
 """Characters before a date in which the word that belongs to it stands."""
+_BESIDE = 3
+"""Characters between a date and the weekday that belongs to it."""
 _WORD_BEHIND = 40
 
 _FORMS = re.compile(
@@ -94,7 +96,8 @@ _CUE = re.compile(
 
 
 _BEHIND = re.compile(
-    rf"^(?:日|일|st|nd|rd|th|\.|'|-)*[ ,(]*(?:[^\W\d_]{{2,12}}[ ,]{{1,2}})?(?P<cue>{_alternation(POSTPOSITIONS)})"
+    rf"^(?:日|일|st|nd|rd|th|\.|'|-)*[ ,()]*(?:[^\W\d_]{{1,14}}?[ ,()]{{0,2}}){{0,2}}?"
+    rf"(?P<cue>{_alternation(POSTPOSITIONS)})"
 )
 """A word that is known to stand behind its date, right behind it."""
 
@@ -141,11 +144,14 @@ def _stated_dates(folded: str, language: str | None, received_on: date) -> Itera
     """The dates of the text in their order; a weekday beside a date is not one more."""
     count = 0
     position = 0
+    last = -_BESIDE - 1
     while count < _DATES_AT_MOST and (found := _FORMS.search(folded, position)):
         days, end = _days(found, folded, language, received_on)
         position = max(end, found.end()) if days is not None else _after_word(found)
-        if days is not None and not (found["w8"] and _is_named_again(folded, found.end())):
+        names_again = found["w8"] and (found.start() <= last + _BESIDE or _is_named_again(folded, found.end()))
+        if days is not None and not names_again:
             count += 1
+            last = end
             yield _Stated(found.start(), end, days, bool(found["w8"]), end > found.end())
 
 
@@ -159,7 +165,7 @@ def _is_named_again(folded: str, position: int) -> bool:
     """Whether the date of a weekday follows it: `Monday, 5 January`."""
     return (
         re.match(
-            r"[ ,.(]{0,3}(?:the |den |dem |le |el |il |dia |d\. |dnia |%)?(?:[0-9]|[^\W\d_]{3,9}\.? [0-9])",
+            r"(?:-feira)?[ ,.(]{0,3}(?:the |den |dem |le |el |il |dia |d\. |dnia |%)?(?:[0-9]|[^\W\d_]{3,9}\.? [0-9])",
             folded[position : position + 30],
         )
         is not None

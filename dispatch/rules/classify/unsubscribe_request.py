@@ -19,11 +19,14 @@ _LONGEST = 1_200
 """Characters of new text, a signature included, that a request has at most."""
 _WITHIN = 400
 """Characters in which it begins."""
+_BARE, _BARE_WITHIN = 24, 80
+"""A request of one bare word, in characters, and where it begins: what comes later is the link in somebody's footer."""
 _ADDS_LITTLE = 200
 
 _TURNED = re.compile(
-    r"\b(?:not|don't|didn't|won't|doesn't|can't|dont|never|without|before|instead of|rather than|almost|nearly|going to"
-    r"|about to|gonna|tempted to|was to|were to|people|users|customers|who|that|they|if you|unless"
+    r"(?:(?<!want)(?<!wish)(?<!like)(?<!need)(?<!ask)(?<!have) |^)to $"
+    r"|\b(?:not|don't|didn't|won't|doesn't|can't|dont|never|without|before|instead of|rather than|almost|nearly"
+    r"|going to|about to|gonna|tempted to|was to|were to|people|users|customers|who|that|they|if you|unless"
     r"|nicht|ohne|bevor|statt|anstatt|fast|wollte|sonst|ne pas|sans|avant de|au lieu de|sin|antes de|en vez de"
     r"|senza|prima di|invece di|sem|voordat|zonder|bijna|in plaats van|innan|uden|uten|przed|bez|zamiast|nim) ?"
     r"(?:to |i |you |we |me |ich |sie )?(?:please |just |simply |have to |must |will |would |could |can )?$"
@@ -48,7 +51,7 @@ def find_unsubscribe_request(new: NewText, subject: Subject, knowledge: AutoRepl
     found = find_signs(folded, knowledge, (Sign.UNSUBSCRIBE,)).get(Sign.UNSUBSCRIBE)
     if (
         found is not None
-        and found.start <= _WITHIN
+        and found.start <= (_WITHIN if len(found.words) > _BARE else _BARE_WITHIN)
         and not _TURNED.search(folded[max(0, found.start - 40) : found.start])
     ):
         return found
