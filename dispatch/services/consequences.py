@@ -42,10 +42,6 @@ _SUPPRESSES: dict[Effect, SuppressionReason] = {
 _UNDER_WAY = frozenset({MessageState.CLAIMED, MessageState.WIRE})
 
 
-class TooEarly(Exception):
-    """An automatic answer was quicker than the settlement of its message: judge it again in a moment."""
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a notice says about one message. `kind` is None for a provider's good news, which leaves no record."""
@@ -67,14 +63,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What is left to do: credentials whose health is to be judged, and whether a person of these was erased."""
+    """What is left to do.
+
+    `to_judge` are credentials whose health is to be judged; `erased` says that a person of these was erased, and
+    `early` that a message was not settled yet: what was drawn holds, and is to be drawn again once it is, as its
+    proof or its wait had nothing to move.
+    """
 
     to_judge: frozenset[uuid.UUID] = frozenset()
     erased: bool = False
+    early: bool = False
 
 
 def draw(notice: Notice, findings: Sequence[Finding], *, now: datetime) -> Drawn:
-    """Carry out what these findings bring about, inside the notice's transaction. Raises TooEarly."""
+    """Carry out what these findings bring about, inside the notice's transaction."""
     if not findings:
         return Drawn()
     messages = _lock(findings, now)
@@ -86,7 +88,11 @@ def draw(notice: Notice, findings: Sequence[Finding], *, now: datetime) -> Drawn
             to_judge.add(message.credential_id)
     _record(notice, findings, messages)
     health.note_due(to_judge, now=now)
-    return Drawn(frozenset(to_judge), any(_is_erased(message) for message in messages.values()))
+    return Drawn(
+        to_judge=frozenset(to_judge),
+        erased=any(_is_erased(message) for message in messages.values()),
+        early=any(MessageState(message.state) in _UNDER_WAY for message in messages.values()),
+    )
 
 
 def _lock(findings: Sequence[Finding], now: datetime) -> dict[uuid.UUID, Message]:
@@ -188,10 +194,9 @@ def _wait(message: Message, finding: Finding, now: datetime) -> bool:
     """The next step goes on the day after the return; one that is only planned is taken back for it."""
     if finding.return_date is None or not settings.WAIT_FOR_RETURN or message.enrollment_id is None:
         return False
-    if MessageState(message.state) in _UNDER_WAY:
-        raise TooEarly
     enrollment: Enrollment = Enrollment.everywhere.get(pk=message.enrollment_id)
-    if enrollment.stopped_at is None and enrollment.finished_at is None:
+    under_way = MessageState(message.state) in _UNDER_WAY
+    if enrollment.stopped_at is None and enrollment.finished_at is None and not under_way:
         _postpone(enrollment, finding.return_date, finding.occurred_at.date(), now)
     return False
 

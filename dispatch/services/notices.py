@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F
 
 from ampout.lib import clock, sql
 from ampout.lib.text import storable
@@ -22,7 +21,7 @@ from credentials.models import ProviderHook
 from dispatch.models import Notice
 from dispatch.rules.mail.reader import read_mail
 from dispatch.services import consequences, health, judgement
-from dispatch.services.consequences import Drawn, TooEarly
+from dispatch.services.consequences import Drawn
 from dispatch.services.failpoints import crash
 from dispatch.services.judgement import IMAP
 
@@ -130,8 +129,6 @@ def process_due(limit: int = 200, *, now: datetime | None = None) -> int:
 def _try(notice_id: uuid.UUID, now: datetime) -> bool:
     try:
         return judge(notice_id, now=now)
-    except TooEarly:
-        Notice.everywhere.filter(pk=notice_id).update(next_try_at=now + A_MOMENT, failures=F("failures") - 1)
     except (OperationalError, InterfaceError):
         # The database's own trouble says nothing about the notice.
         logger.warning("Notice %s: the database did not let it be judged; it is tried again.", notice_id)
@@ -145,7 +142,8 @@ def _try(notice_id: uuid.UUID, now: datetime) -> bool:
 def judge(notice_id: uuid.UUID, *, now: datetime, again: bool = False) -> bool:
     """Judge one notice and draw the consequences; False where it is in other hands, or was judged before.
 
-    `again` judges it anew: every effect is safe to repeat.
+    `again` judges it anew: every effect is safe to repeat. One that was quicker than the settlement of its message has
+    its effects at once, and is judged again in a moment for what could not be moved yet.
     """
     with transaction.atomic():
         drawn = _judge_locked(notice_id, now, again=again)
@@ -153,7 +151,7 @@ def judge(notice_id: uuid.UUID, *, now: datetime, again: bool = False) -> bool:
     crash("after_notice_commit")
     if drawn is not None and drawn.to_judge:
         _judge_health(drawn.to_judge, now)
-    return drawn is not None
+    return drawn is not None and not drawn.early
 
 
 def _judge_health(credential_ids: Collection[uuid.UUID], now: datetime) -> None:
@@ -171,14 +169,18 @@ def _judge_locked(notice_id: uuid.UUID, now: datetime, *, again: bool) -> Drawn 
         return None
     judged = judgement.judge(notice, now=now)
     drawn = consequences.draw(notice, judged.findings, now=now)
-    notice.processed_at, notice.verdict, notice.error, notice.failures = now, judged.verdict, "", 0
+    notice.verdict, notice.error, notice.failures = judged.verdict, "", 0
+    if drawn.early:
+        notice.next_try_at = now + A_MOMENT
+    else:
+        notice.processed_at = now
     if notice.source == IMAP and all(finding.kind is None for finding in judged.findings):
         # Somebody's private mail: nothing of it concerns us.
         notice.body = b""
     if drawn.erased:
         notice.body, notice.headers = b"", ""
         notice.verdict.pop("evidence", None)
-    notice.save(update_fields=["processed_at", "verdict", "error", "failures", "body", "headers"])
+    notice.save(update_fields=["processed_at", "next_try_at", "verdict", "error", "failures", "body", "headers"])
     return drawn
 
 

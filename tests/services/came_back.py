@@ -10,7 +10,7 @@ from dispatch.rules.classify.verdict import MailKind
 from dispatch.rules.consequences import Effect
 from dispatch.rules.matching import MatchedBy
 from dispatch.services import consequences
-from dispatch.services.consequences import Finding
+from dispatch.services.consequences import Drawn, Finding
 from tests.services.desk import Desk
 
 KIND_OF_EFFECT = {
@@ -45,8 +45,13 @@ def finding(message: Message, effect: Effect, desk: Desk, **fields: Any) -> Find
     return Finding(message_id=message.pk, effect=effect, **(facts | fields))
 
 
-def draw(desk: Desk, message: Message, *effects: Effect, **fields: Any) -> frozenset[uuid.UUID]:
-    """One notice of this moment that says all of this about a message; the credentials to be judged."""
+def drawn(desk: Desk, message: Message, *effects: Effect, **fields: Any) -> Drawn:
+    """One notice of this moment that says all of this about a message."""
     with transaction.atomic():
         findings = [finding(message, effect, desk, **fields) for effect in effects]
-        return consequences.draw(make_notice(message, desk), findings, now=desk.now).to_judge
+        return consequences.draw(make_notice(message, desk), findings, now=desk.now)
+
+
+def draw(desk: Desk, message: Message, *effects: Effect, **fields: Any) -> frozenset[uuid.UUID]:
+    """The same; the credentials to be judged."""
+    return drawn(desk, message, *effects, **fields).to_judge
