@@ -54,6 +54,8 @@ class CeleryConfiguration:
         "forget_old": _entry("dispatch.tasks.forget_old", 600),
         # Deletes webhook deliveries past their RETENTION_DAYS; often, so that a restart of beat delays it little.
         "delete_old_deliveries": _entry("events.tasks.delete_old_deliveries", 600),
+        # Deletes events past EVENTS_RETENTION_DAYS that no webhook waits for.
+        "delete_old_events": _entry("events.tasks.delete_old_events", 600),
         # Erases the kept answers of Idempotency-Keys after their 24 hours.
         "erase_old_answers": _entry("accounts.tasks.erase_old_answers", 60),
     }

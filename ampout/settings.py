@@ -163,6 +163,7 @@ WAIT_FOR_RETURN = env.flag("WAIT_FOR_RETURN", default=True)
 COMPLAINT_RATE_THRESHOLD = env.percent("COMPLAINT_RATE_THRESHOLD", "0.3")
 LOGIN_REFUSALS_LIMIT = env.number("LOGIN_REFUSALS_LIMIT", 10, minimum=1)
 RETENTION_DAYS = env.number("RETENTION_DAYS", 90, minimum=1)
+EVENTS_RETENTION_DAYS = env.number("EVENTS_RETENTION_DAYS", 90, minimum=1)
 # A failpoint kills the process at a named place of a send; only tests may set one.
 CRASH_AT = env.text("AMPOUT_CRASH_AT", "") if TESTING else ""
 

@@ -48,10 +48,12 @@ class Page(Generic[ModelT]):
 def read_page_request(query: QueryDict) -> PageRequest:
     """`limit` and `cursor` of a query string. Raises ValidationFailed."""
     cursor = query.get("cursor")
-    return PageRequest(_read_limit(query.get("limit")), None if cursor is None else _read_cursor(cursor))
+    return PageRequest(read_limit(query), None if cursor is None else _read_cursor(cursor))
 
 
-def _read_limit(text: str | None) -> int:
+def read_limit(query: QueryDict) -> int:
+    """How many rows at most. Raises ValidationFailed."""
+    text = query.get("limit")
     if text is None:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdecimal() and len(text) <= 4 and 1 <= int(text) <= LARGEST_LIMIT):

@@ -148,12 +148,13 @@ class Resource(APIView):
         page = pagination.page_of(rows, pagination.read_page_request(self.request.GET), time_field=time_field)
         response = Response([show(row) for row in page.rows])
         if page.next_cursor is not None:
-            response["Link"] = f'<{self._next_url(page.next_cursor)}>; rel="next"'
+            response["Link"] = f'<{self.next_url("cursor", page.next_cursor)}>; rel="next"'
         return response
 
-    def _next_url(self, cursor: str) -> str:
+    def next_url(self, name: str, cursor: str) -> str:
+        """This request's address with another cursor, which its query calls `name`."""
         query = self._http_request.GET.copy()
-        query["cursor"] = cursor
+        query[name] = cursor
         return self._http_request.build_absolute_uri(f"{self._http_request.path}?{query.urlencode()}")
 
 

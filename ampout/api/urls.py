@@ -12,6 +12,7 @@ from ampout.api import (
     contact_imports,
     contacts,
     enrollments,
+    events,
     messages,
     outreaches,
     provider_hooks,
@@ -87,6 +88,7 @@ message_routes = [
     path("messages/<str:message_id>", messages.MessageDetail.as_view()),
     path("messages/<str:message_id>/resolve", messages.ResolveMessage.as_view()),
 ]
+event_routes = [path("events", events.Events.as_view())]
 _WEBHOOK = "webhooks/<str:webhook_id>"
 webhook_routes = [
     path("webhooks", webhooks.Webhooks.as_view()),
@@ -108,5 +110,6 @@ urlpatterns = [
     *provider_hook_routes,
     *enrollment_routes,
     *message_routes,
+    *event_routes,
     *webhook_routes,
 ]

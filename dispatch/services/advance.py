@@ -114,7 +114,12 @@ def advance(messages: Sequence[Message]) -> None:
     for message, enrollment in zip(messages, enrollments, strict=True):
         _advance_one(message, plans[enrollment.campaign_id], now)
     _write(enrollments)
-    record_events([_sent_fact(message) for message in messages], now=now)
+    record_events([_sent_fact(message) for message in messages if not _told_long_ago(message, now)], now=now)
+
+
+def _told_long_ago(message: Message, now: datetime) -> bool:
+    """Evidence came so late that the event, which was told when the message became unknown, was deleted meanwhile."""
+    return message.wire_at is not None and message.wire_at < now - timedelta(days=settings.EVENTS_RETENTION_DAYS)
 
 
 def _advance_one(message: Message, plan: "StepPlan", now: datetime) -> None:

@@ -160,14 +160,27 @@ def _completed_with_work(now: datetime) -> Iterator[str]:
     )
 
 
-def _ends_untold(_now: datetime) -> Iterator[str]:
-    return _rows("""
+def _log_begins(now: datetime) -> datetime:
+    """What is older may have no event any more."""
+    return now - timedelta(days=settings.EVENTS_RETENTION_DAYS)
+
+
+def _ends_untold(now: datetime) -> Iterator[str]:
+    return _rows(
+        """
         SELECT enrollment.id AS enrollment, enrollment.status FROM campaigns_enrollment enrollment
         WHERE enrollment.status IN ('opened', 'replied', 'bounced', 'unsubscribed')
           AND NOT EXISTS (SELECT 1 FROM events_event event
                           WHERE event.account_id = enrollment.account_id
                             AND event.fact = 'enrollment.' || enrollment.status || ':' || enrollment.id)
-    """)
+          AND coalesce(CASE enrollment.status
+                           WHEN 'opened' THEN enrollment.opened_at WHEN 'replied' THEN enrollment.replied_at
+                           WHEN 'bounced' THEN enrollment.bounced_at ELSE enrollment.unsubscribed_at
+                       END, %(now)s) > %(log_begins)s
+        """,
+        now=now,
+        log_begins=_log_begins(now),
+    )
 
 
 def _open_after_end(_now: datetime) -> Iterator[str]:
@@ -218,8 +231,9 @@ def _told_to_strangers(_now: datetime) -> Iterator[str]:
     """)
 
 
-def _events_missing(_now: datetime) -> Iterator[str]:
-    return _rows("""
+def _events_missing(now: datetime) -> Iterator[str]:
+    return _rows(
+        """
         SELECT message.id AS message, message.enrollment_id AS enrollment, message.step_position AS step
         FROM dispatch_message message
         WHERE message.state IN ('accepted', 'unknown') AND message.enrollment_id IS NOT NULL
@@ -227,7 +241,11 @@ def _events_missing(_now: datetime) -> Iterator[str]:
                           WHERE event.account_id = message.account_id
                             AND event.fact
                                 = 'enrollment.sent:' || message.enrollment_id || ':' || message.step_position)
-    """)
+          AND coalesce(message.wire_at, %(now)s) > %(log_begins)s
+        """,
+        now=now,
+        log_begins=_log_begins(now),
+    )
 
 
 CHECKS: dict[str, Callable[[datetime], Iterator[str]]] = {

@@ -7,8 +7,8 @@ from django.conf import settings
 from ampout.events.gateways import webhook_call
 from ampout.events.kinds import EventKind
 from ampout.events.rules import retry
-from ampout.events.services import deliver_webhooks, endpoints
-from tests.docs.pages import bare, read, rows
+from ampout.events.services import deliver_webhooks, endpoints, read_log
+from tests.docs.pages import bare, read, rows, section
 
 EVENTS = read("explanation/events.md")
 TOLD = " ".join(EVENTS.split())
@@ -16,7 +16,7 @@ HOW_TO = " ".join(read("howto/receive-webhooks.md").split())
 
 
 def test_every_kind_is_on_the_page() -> None:
-    assert [bare(row[0]) for row in rows(EVENTS)] == [kind.value for kind in EventKind]
+    assert [bare(row[0]) for row in rows(section(EVENTS, "## Kinds"))] == [kind.value for kind in EventKind]
 
 
 def test_the_schedule_is_the_one_of_the_code() -> None:
@@ -43,3 +43,9 @@ def test_receivers_are_told_the_same() -> None:
     assert sorted(webhook_call.PORTS) == [443, 8443]
     assert "on port 443 or 8443" in HOW_TO
     assert timedelta(hours=24) == endpoints.ROTATION_OVERLAP
+
+
+def test_every_kind_says_why_it_is_not_told_again() -> None:
+    told = [name for row in rows(section(EVENTS, "### What is deleted")) for name in bare(row[0]).split(", ")]
+    assert sorted(told) == sorted(kind.value for kind in EventKind)
+    assert f"The first reads of a long log place {read_log.PLACED_AT_ONCE:,} events each" in TOLD

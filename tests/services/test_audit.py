@@ -332,7 +332,8 @@ def test_the_command_says_that_all_holds(desk: Desk) -> None:
     assert [line.split(maxsplit=1) for line in lines[:-1]] == [["holds", law] for law in audit.CHECKS]
 
 
-def test_the_command_exits_with_the_rows_that_break_a_law(desk: Desk) -> None:
+def test_the_command_exits_with_the_rows_that_break_a_law(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "utc_now", lambda: desk.now)
     broken = [unit_that_nobody_holds(desk) for _ in range(1)] + [event_that_was_not_told(desk)]
     output = StringIO()
     with pytest.raises(CommandError, match=r"2 of \d+ checks are broken"):

@@ -23,6 +23,7 @@ class EventLogAdmin(RecordAdmin):
     """How far each account's events have their places for readers of the log."""
 
     list_display = (ACCOUNT, "last_position")
+    list_filter = ("account__created_at",)
     search_fields = ("account__name", "account__email")
     search_ids = ("account_id",)
     related = ("account",)

@@ -21,10 +21,15 @@ class EventFacts:
 
 
 def body_of(event: EventFacts) -> bytes:
-    """The contract's envelope as JSON in UTF-8. Keys stand in one order: the database keeps none in `data`."""
+    """The contract's envelope as JSON in UTF-8."""
+    return json.dumps(envelope_of(event), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def envelope_of(event: EventFacts) -> dict[str, Any]:
+    """The contract's envelope. Keys stand in one order: the database keeps none in `data`."""
     data = json.loads(json.dumps(event.data, sort_keys=True))
     created_at = event.created_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    envelope = {
+    return {
         "id": str(event.id),
         "type": event.type,
         "created_at": created_at,
@@ -32,4 +37,3 @@ def body_of(event: EventFacts) -> bytes:
         "data": data,
         "sequence": event.sequence,
     }
-    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
