@@ -1,7 +1,8 @@
 """`python -m tests.faults.nursery`: forks deliver loops on request, so that each is a process without Python's start.
 
 It reads JSON lines, and answers each with one: `{"start": name, "database": …, "settings": {…}}` → the process id;
-`{"wait": pid}` → how it ended (negative: by that signal). A loop stops at SIGTERM, and dies with the nursery.
+`{"wait": pid}` → how it ended (negative: by that signal). A loop stops at SIGTERM, and dies with the nursery. With
+`"loop": "poll"` it is a poll loop.
 """
 
 import json
@@ -22,7 +23,7 @@ ALREADY_RUNS = 3
 def main() -> None:
     """Serve until the input ends."""
     django.setup()
-    from dispatch.services import deliver  # noqa: F401, PLC0415  # so that no fork has to import it
+    from dispatch.services import deliver, poll_loop  # noqa: F401, PLC0415  # so that no fork has to import them
 
     for line in sys.stdin:
         request = json.loads(line)
@@ -42,23 +43,25 @@ def _fork(request: dict[str, Any]) -> int:
     status = 1
     try:
         die_with_parent(signal.SIGKILL, parent)
-        status = _deliver(request)
+        status = _run(request)
     finally:
         os._exit(status)
 
 
-def _deliver(request: dict[str, Any]) -> int:
-    """In the fork: one deliver loop, with the database and settings asked for."""
+def _run(request: dict[str, Any]) -> int:
+    """In the fork: one loop, with the database and settings asked for."""
     from django.db import connections  # noqa: PLC0415
 
     from dispatch.services.deliver import deliver  # noqa: PLC0415
+    from dispatch.services.poll_loop import poll  # noqa: PLC0415
 
     connections.settings["default"]["NAME"] = request["database"]
     for name, value in request["settings"].items():
         setattr(settings, name, value)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
-    return 0 if deliver(request["start"], lambda: bool(stopping)) else ALREADY_RUNS
+    loop = poll if request.get("loop") == "poll" else deliver
+    return 0 if loop(request["start"], lambda: bool(stopping)) else ALREADY_RUNS
 
 
 if __name__ == "__main__":
