@@ -43,7 +43,8 @@ def test_a_strange_token_gets_the_picture_and_changes_nothing(client: Client, me
 
 
 def test_a_head_request_is_a_scanners(client: Client, message: Message) -> None:
-    assert client.head(path_of(tracking.open_url(message.pk)), **FIREFOX).status_code == 200  # type: ignore[arg-type]
+    response = client.head(path_of(tracking.open_url(message.pk)), **FIREFOX)  # type: ignore[arg-type]
+    assert (response.status_code, response.content, response["Content-Length"]) == (200, b"", str(len(PIXEL)))
     assert Hit.everywhere.get().label == "scanner"
     assert Enrollment.everywhere.get().status == "sent"
 
