@@ -119,6 +119,36 @@ def test_those_who_are_merely_named_have_not_failed(text: str) -> None:
     assert [one.address for one in found.recipients] == ["bob@dest.example"]
 
 
+ADDRESSES = [
+    "o'brien@dest.example",
+    "bob+tag@dest.example",
+    "bounce=bob=dest@dest.example",
+    "bob..x@dest.example",
+    "-bob-@dest.example",
+    ".bob.@dest.example",
+    "böb@dest.example",
+    "bob@bücher.example",
+    "bob@xn--bcher-kva.example",
+    "bob&carol@dest.example",
+    "bob@[192.0.2.1]",
+    "bob_smith-jones.x@sub.sub2.dest.example",
+]
+PLACES = [
+    "<{}>:\nSorry, no mailbox here by that name. (#5.1.1)\n",
+    "The following address(es) failed:\n\n  {}\n    no such user\n",
+    "Your message to {} could not be delivered.\nuser unknown\n",
+    "550 5.1.1 <{}>... User unknown\n",
+    "Unable to deliver message to the following address(es).\n\n<{}>:\nunknown user\n",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_addresses_of_any_form_are_read_whole(address: str, place: str) -> None:
+    found = judged(notice("MAILER-DAEMON@mx.example", "failure notice", place.format(address)))
+    assert [one.address for one in found.recipients] == [address]
+
+
 def test_all_recipients_are_found() -> None:
     text = "This is the mail system at host mx.example.\n\n<bob@dest.example>: host a said: 550 5.1.1 User unknown\n\n"
     found = judged(

@@ -22,12 +22,14 @@ from dispatch.rules.classify.notice_text import Notice
 from dispatch.rules.classify.status_codes import find_reason, find_reply_code, find_status, plain_words
 from dispatch.rules.mail.reader import Mail
 
+# Letters of Latin, Greek and Cyrillic; others may stand right before an address without being part of it.
+_LETTER = "A-Za-z0-9_\u00c0-\u024f\u0370-\u052f"
+_LABEL = f"[{_LETTER}-]{{1,63}}"
 _ADDRESS = re.compile(
-    r"<[ \t]{0,3}(?:mailto:|smtp:)?\"?(?P<bracketed>[^<>\s@\"]{1,256}\"?@[A-Za-z0-9.\u00a1-\uffff-]{1,255}?)"
+    r"<[ \t]{0,3}(?:mailto:|smtp:)?(?P<bracketed>(?:\"[^\"<>\n]{1,128}\"|[^<>\s@\"]{1,256})@[^<>\s@\"]{1,255}?)"
     r"\.?[ \t]{0,3}>"
-    r"|(?<![\w.!#$%&*+/=?^`{|}~@-])(?P<plain>[A-Za-z0-9_][\w.!#$%&'*+/=?^`{|}~-]{0,127}@[A-Za-z0-9-]{1,63}"
-    r"(?:\.[A-Za-z0-9-]{1,63}){1,8})(?![@\w])",
-    re.ASCII,
+    rf"|(?<![{_LETTER}.!#$%&*+/=?^`{{|}}~@-])(?P<plain>[.-]{{0,3}}[{_LETTER}][{_LETTER}.!#$%&'*+/=?^`{{|}}~-]{{0,127}}"
+    rf"@(?:{_LABEL}(?:\.{_LABEL}){{1,8}}|\[[0-9.]{{7,15}}\]))(?![@{_LETTER}])",
 )
 _ALONE = re.compile(r"[\s>*•·o\-–#|\"'<(\[{]{0,20}\Z")
 _NOTHING_ELSE = re.compile(r"[\s>\"'<(\[{)\]}.,;:*•·|#o\-–]{0,60}\Z")
@@ -155,7 +157,10 @@ def _any(rules: Iterable[Rule], words: str) -> bool:
 
 
 def _cleaned(address: str) -> str:
-    return address.strip("\"'`.,;:<>()[]{} ").lower().removeprefix("mailto:").removeprefix("smtp:")
+    """The address in lower case, without what surrounds it."""
+    address = address.lower().strip("'`,;:<>(){} ").rstrip(".")
+    address = address.strip("[]") if address.startswith("[") or "[" not in address else address
+    return address.removeprefix("mailto:").removeprefix("smtp:")
 
 
 def _words_beside(text: str, address: str, mentions: list[_Mention], knowledge: BounceKnowledge) -> str:

@@ -128,7 +128,7 @@ def _address_in(value: str) -> str:
     value = _HEX.sub(lambda match: _character(match[1]), value)
     text = value.partition(";")[2] or value
     match = _ADDRESS.search(text)
-    return match[0].strip("'.").lower() if match else ""
+    return match[0].strip("'").rstrip(".").lower() if match else ""
 
 
 def _character(digits: str) -> str:
