@@ -165,6 +165,24 @@ REPORTS = [
         BOB_UNKNOWN,
     ),
     Sample(
+        "PowerMTA's word for the reason",
+        report(
+            "x",
+            f"{PER_MESSAGE}\nFinal-Recipient: rfc822; bob@dest.example\nAction: failed\nStatus: 5.0.0 (undefined)\n"
+            "Diagnostic-Code: smtp; 550 Sorry\nX-PowerMTA-BounceCategory: bad-mailbox\n",
+        ),
+        BOB_UNKNOWN,
+    ),
+    Sample(
+        "Exchange's field for the words",
+        report(
+            "x",
+            f"{PER_MESSAGE}\nFinal-Recipient: rfc822; bob@dest.example\nAction: failed\nStatus: 5.0.0\n"
+            "X-Supplementary-Info: < #5.1.1 smtp;550 5.1.1 RESOLVER.ADR.RecipNotFound; not found>\n",
+        ),
+        BOB_UNKNOWN,
+    ),
+    Sample(
         "late",
         report(
             "Will be retried.",

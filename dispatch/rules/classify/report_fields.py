@@ -119,8 +119,14 @@ def _as_recipient(group: dict[str, str]) -> RecipientFields:
         addresses=tuple(dict.fromkeys(filter(None, found))),
         action=group.get("action", "").lower(),
         status=group.get("status", ""),
-        diagnostic=_without_type(group.get("diagnostic-code", "")),
+        diagnostic=_diagnostic(group),
     )
+
+
+def _diagnostic(group: dict[str, str]) -> str:
+    """The server's words, and the reason that PowerMTA gives in a word of its own; Exchange has a field of its own."""
+    words = _without_type(group.get("diagnostic-code", "")) or group.get("x-supplementary-info", "")
+    return " ".join(filter(None, (words, group.get("x-powermta-bouncecategory", ""))))
 
 
 def _address_in(value: str) -> str:
