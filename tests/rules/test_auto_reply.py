@@ -33,8 +33,8 @@ HINTING = [
     "X-Auto-Response-Suppress: All",
     "X-Auto-Response-Suppress: DR, OOF, AutoReply",
     "X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent",
-    "Return-Path: <>",
 ]
+LEANING = ["Return-Path: <>", "X-Loop: ann@example.org", "X-MS-Exchange-Inbox-Rules-Loop: ann@example.org"]
 SUBJECTS = [
     "Automatic reply: Your offer",
     "[EXTERNAL] Automatic reply: Your offer",
@@ -119,7 +119,18 @@ def test_a_hint_decides_for_mail_that_does_not_refer_to_us(header: str) -> None:
     assert judged(mail("Your offer", "Hello.", header)).kind is MailKind.AUTO_REPLY
 
 
-@pytest.mark.parametrize("header", [*HINTING, "Precedence: list", "List-Id: Talk <talk.example.org>"])
+@pytest.mark.parametrize("header", LEANING)
+def test_a_leaning_needs_one_word_beside_it(header: str) -> None:
+    assert judged(mail("Your offer", "Hello.", header)).kind is MailKind.REPLY
+    assert judged(mail("Your offer", "I am out of the office.", header)).kind is MailKind.AUTO_REPLY
+
+
+def test_a_person_who_answers_through_a_list_is_not_lost() -> None:
+    headers = ("Precedence: bulk", "List-Id: Talk <talk.example.org>")
+    assert judged(mail("Re: Your offer", "Let me think about it.", *headers)).kind is MailKind.REPLY
+
+
+@pytest.mark.parametrize("header", [*HINTING, *LEANING, "Precedence: list", "List-Id: Talk <talk.example.org>"])
 def test_a_hint_hides_no_person_who_answers_us(header: str) -> None:
     found = judged(mail("Re: Your offer", f"Let me think about it.{QUOTED}", header, ANSWERS_US))
     assert (found.kind, found.reply_text) == (MailKind.REPLY, "Let me think about it.")

@@ -6,10 +6,11 @@ automatic one is lost. So:
 1. A header that only automatic replies have decides (`Auto-Submitted` other than `no`, `X-Autoreply` …).
 2. So does a subject that only they have, unless it answers or passes on another one (`Re: Automatic reply: …`): then
    its words are those of that one. A subject that has such words in the middle needs a word in the text beside it.
-3. `Precedence`, `X-Auto-Response-Suppress`, a null return path and the like decide for mail that does not refer to a
-   message of ours. Where it does they only hint: lists and whole companies put them on what people write.
+3. `Precedence`, `X-Auto-Response-Suppress` and the like decide for mail that does not refer to a message of ours. Where
+   it does, or answers through a list, they only hint: lists and whole companies put them on what people write. A null
+   return path and marks of loops always only hint.
 4. The new text decides where it says enough. Each thing that it says (somebody is away, when they return, whom to turn
-   to, …) weighs 1, that it is automatic weighs 2, and one of them must be more than politeness. It takes 2; 1 more
+   to, …) weighs 1, that it is automatic weighs 3, and one of them must be more than politeness. It takes 2; 1 more
    where the subject answers another one, where the text quotes, asks, is long or was written with a program for people;
    2 more where it goes on with the conversation; 1 less for each hint of rule 3; never less than 1.
 
@@ -49,7 +50,8 @@ TEXT_SIGNS = (
 )
 """What the text of an automatic reply may say."""
 _MORE_THAN_POLITE = frozenset(TEXT_SIGNS[:7])
-_WEIGHTS = {Sign.DECLARES: 2, Sign.CHALLENGE: 2}
+_WEIGHTS = {Sign.DECLARES: 3, Sign.CHALLENGE: 3}
+_LIST_HEADERS = ("List-Id", "List-Post", "Mailing-List", "X-Mailing-List")
 _PROGRAMS_OF_PEOPLE = ("iphone", "ipad", "apple mail", "thunderbird", "mutt", "android", "k-9", "evolution", "airmail")
 
 
@@ -57,15 +59,17 @@ _PROGRAMS_OF_PEOPLE = ("iphone", "ipad", "apple mail", "thunderbird", "mutt", "a
 class Traits:
     """What of a mail matters here, gathered once.
 
-    `decisive` and `hints` are headers with their values, `nobody` a sender that nobody answers to; `signs` are what the
-    new text says, a person's among them.
+    `decisive`, `hints` and `leanings` are headers with their values, `nobody` a sender that nobody answers to; `signs`
+    are what the new text says, a person's among them; `by_list` says that a mailing list delivered it.
     """
 
     decisive: tuple[str, ...]
     hints: tuple[str, ...]
+    leanings: tuple[str, ...]
     nobody: str
     signs: Mapping[Sign, FoundSign]
     asks: bool
+    by_list: bool
     by_program_of_people: bool
 
 
@@ -77,9 +81,11 @@ def gather_traits(mail: Mail, new: NewText, knowledge: AutoReplyKnowledge) -> Tr
     return Traits(
         decisive=found[Weight.DECIDES],
         hints=found[Weight.HINTS],
+        leanings=found[Weight.LEANS],
         nobody=next(iter(found[Weight.NOBODY]), ""),
         signs=find_signs(folded, knowledge, (*TEXT_SIGNS, Sign.PERSON)),
         asks="?" in folded or "؟" in folded,
+        by_list=any(mail.header(name) for name in _LIST_HEADERS),
         by_program_of_people=any(program in programs for program in _PROGRAMS_OF_PEOPLE),
     )
 
@@ -92,12 +98,12 @@ def find_auto_reply(
         return traits.decisive[:3]
     if evidence := find_auto_subject(traits, subject, knowledge):
         return evidence
-    if traits.hints and not refers_to_us:
+    if traits.hints and not refers_to_us and not (traits.by_list and subject.answers):
         return (*traits.hints, *_sentences(traits))[:4]
     if traits.nobody and (refers_to_us or subject.answers or _says_something(traits)):
         return (traits.nobody, *_sentences(traits))[:4]
     if _says_something(traits) and _weight(traits, subject, knowledge) >= _bar(traits, subject, new):
-        return (*_sentences(traits), *traits.hints)[:5]
+        return (*_sentences(traits), *traits.hints, *traits.leanings)[:5]
     return ()
 
 
@@ -107,9 +113,11 @@ def find_auto_subject(traits: Traits, subject: Subject, knowledge: AutoReplyKnow
         return ()
     for rule in knowledge.signs[Sign.SUBJECT]:
         at_start = rule.phrase.text.startswith("^")
-        for text in (subject.untagged, subject.written):
+        for text in (subject.untagged, subject.head, subject.written):
             found = rule.phrase.find(text)
-            if found and (found.start() <= 1 if at_start else _says_something(traits) or bool(traits.hints)):
+            if found and (
+                found.start() <= 1 if at_start else _says_something(traits) or bool(traits.hints + traits.leanings)
+            ):
                 return (f"Subject: {shorten(subject.text)}",)
     return ()
 
@@ -135,7 +143,7 @@ def _bar(traits: Traits, subject: Subject, new: NewText) -> int:
         traits.by_program_of_people,
     )
     talks = 2 * (Sign.PERSON in traits.signs)
-    return max(1, 2 + sum(doubts) + talks - len(traits.hints))
+    return max(1, 2 + sum(doubts) + talks - len(traits.hints + traits.leanings))
 
 
 def _sentences(traits: Traits) -> Iterator[str]:

@@ -60,6 +60,8 @@ class Weight(StrEnum):
     """An automatic reply, by this header alone."""
     HINTS = "hints"
     """An automatic reply where the mail does not refer to a message of ours; else together with words."""
+    LEANS = "leans"
+    """Likelier an automatic reply: fewer words beside it are enough."""
     NOBODY = "nobody"
     """Nobody reads answers to this sender."""
 

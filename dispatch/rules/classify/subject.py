@@ -14,6 +14,7 @@ _PREFIXES = (
     "|tra loi|re\\^[0-9]{1,2}|предп|пер|пересл"
 )
 _ANSWERS = re.compile(rf"^(?:{_PREFIXES}) ?(?:\[[0-9]{{1,3}}\]|\([0-9]{{1,3}}\)|[0-9]{{1,2}})? ?: ?")
+_ANSWERS_LATER = re.compile(rf" (?:{_PREFIXES}) ?: ?")
 _TAGS = re.compile(
     r"^(?:\[[^\]]{1,40}\]|\*{1,5}[^*]{1,30}\*{1,5}|ext(?:ern|ernal)?:|【[^】]{1,20}】|\(ext(?:ern|ernal)?\)|[\s>])+"
 )
@@ -23,13 +24,14 @@ _TAGS = re.compile(
 class Subject:
     """A subject as the header has it; folded; and folded without the tags that gateways and lists put in front.
 
-    `answers` says that it answers or passes on another one: what it says are then the words of that one. `bare` is it
-    without those prefixes.
+    `head` is what was put before the subject that is answered (`Absence Re: …`). `answers` says that it answers or
+    passes on another one: what it says are then the words of that one. `bare` is it without those prefixes.
     """
 
     text: str
     written: str
     untagged: str
+    head: str
     answers: bool
     bare: str
 
@@ -44,4 +46,5 @@ def read_subject(text: str) -> Subject:
         if shorter == bare:
             break
         bare = shorter
-    return Subject(text[:_LONGEST], written, untagged, _ANSWERS.match(untagged) is not None, bare)
+    head = _ANSWERS_LATER.split(untagged, maxsplit=1)[0]
+    return Subject(text[:_LONGEST], written, untagged, head, _ANSWERS.match(untagged) is not None, bare)
