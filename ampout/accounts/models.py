@@ -4,7 +4,7 @@ import uuid
 
 from django.db import models
 
-from ampout.accounts.rules.keys import ClientKind
+from ampout.accounts.rules.keys import ALL_SCOPES, ClientKind
 from ampout.accounts.scoping import AccountOwned
 from ampout.lib import clock
 from ampout.lib.fields import EncryptedTextField
@@ -29,6 +29,11 @@ class Account(models.Model):
         return f"{self.name} <{self.email}>"
 
 
+def all_scopes() -> list[str]:
+    """What a key may do unless told otherwise."""
+    return list(ALL_SCOPES)
+
+
 class ApiKey(AccountOwned):
     """A bearer key. Only its SHA-256 is stored; `prefix` is what people recognise it by."""
 
@@ -39,6 +44,7 @@ class ApiKey(AccountOwned):
         choices=[(kind.value, kind.value) for kind in ClientKind],
         default=ClientKind.DIRECT.value,
     )
+    scopes = models.JSONField(default=all_scopes, editable=False, help_text="What it may do: read, write, send, admin.")
     prefix = models.CharField(max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the key, in hex.")
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from django.db.models import Q
 
 from ampout.accounts.models import Account, ApiKey
 from ampout.accounts.rules import keys
-from ampout.accounts.rules.keys import ClientKind
+from ampout.accounts.rules.keys import ALL_SCOPES, ClientKind, Scope
 from ampout.lib import clock
 from ampout.lib.errors import AmpoutError, NotFound
 
@@ -18,7 +19,7 @@ LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 class CannotRevokeLastKey(AmpoutError):
-    """An account's last key cannot be revoked: nobody could make another one."""
+    """An account's last key with the scope admin cannot be revoked: nobody could make another one."""
 
     code = "cannot_revoke_last_key"
 
@@ -48,7 +49,12 @@ def update_account(account: Account, **values: str) -> Account:
 
 
 def issue_key(
-    account: Account, *, label: str = "", client_kind: ClientKind = ClientKind.DIRECT, now: datetime | None = None
+    account: Account,
+    *,
+    label: str = "",
+    client_kind: ClientKind = ClientKind.DIRECT,
+    scopes: Collection[str] = ALL_SCOPES,
+    now: datetime | None = None,
 ) -> IssuedKey:
     """A new bearer key of this account."""
     plaintext = keys.format_key(secrets.token_bytes(keys.RANDOM_BYTES))
@@ -56,6 +62,7 @@ def issue_key(
         account=account,
         label=label,
         client_kind=client_kind.value,
+        scopes=[scope for scope in ALL_SCOPES if scope in scopes],
         prefix=keys.visible_prefix(plaintext),
         digest=keys.key_digest(plaintext),
         created_at=now or clock.utc_now(),
@@ -79,8 +86,10 @@ def revoke_key(account: Account, key_id: uuid.UUID, *, now: datetime | None = No
     key = live.filter(pk=key_id).first()
     if key is None:
         raise NotFound("api_key_not_found")
-    if live.count() == 1:
-        raise CannotRevokeLastKey("This is the account's last key. Create another one before you revoke it.")
+    if not live.exclude(pk=key_id).filter(scopes__contains=[Scope.ADMIN.value]).exists():
+        raise CannotRevokeLastKey(
+            "This is the account's last key that can make others. Create another one before you revoke it."
+        )
     key.revoked_at = now or clock.utc_now()
     key.save(update_fields=["revoked_at"])
 

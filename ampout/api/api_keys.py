@@ -7,12 +7,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ampout.accounts.models import ApiKey
-from ampout.accounts.rules.keys import ClientKind
+from ampout.accounts.rules.keys import ALL_SCOPES, ClientKind
 from ampout.accounts.services import IssuedKey, issue_key, revoke_key
-from ampout.api.fields import Choice, Text
+from ampout.api.fields import Choice, ListOf, Text
 from ampout.api.resources import Resource
+from ampout.api.scopes import check_scopes
 
-API_KEY = {"label": Text(), "client_kind": Choice(words=tuple(ClientKind))}
+API_KEY = {
+    "label": Text(),
+    "client_kind": Choice(words=tuple(ClientKind)),
+    "scopes": ListOf(item=Choice(words=ALL_SCOPES), fewest=1, most=len(ALL_SCOPES), empty_message="Name at least one."),
+}
 
 
 def show_key(key: ApiKey) -> dict[str, Any]:
@@ -22,6 +27,7 @@ def show_key(key: ApiKey) -> dict[str, Any]:
         "prefix": key.prefix,
         "label": key.label,
         "client_kind": key.client_kind,
+        "scopes": key.scopes,
         "created_at": key.created_at,
         "last_used_at": key.last_used_at,
     }
@@ -41,10 +47,12 @@ class ApiKeys(Resource):
         return self.answer_list(live, show_key)
 
     def post(self, _request: Request) -> Response:
-        """Make a key."""
-        values = self.read("api_key", API_KEY)
+        """Make a key, which can do no more than the one that makes it."""
+        values, held = self.read("api_key", API_KEY), self.request.auth.scopes
+        scopes = values.get("scopes", held)
+        check_scopes(scopes, held, "Granting this")
         kind = ClientKind(values.get("client_kind", ClientKind.DIRECT))
-        issued = issue_key(self.account, label=values.get("label", ""), client_kind=kind)
+        issued = issue_key(self.account, label=values.get("label", ""), client_kind=kind, scopes=scopes)
         return Response(show_issued_key(issued), status=201)
 
 

@@ -24,11 +24,11 @@ from ampout.api import bodies, idempotency, pagination
 from ampout.api.authentication import Principal
 from ampout.api.bodies import Body
 from ampout.api.fields import Field, Invalid, Schema, parse_uuid
+from ampout.api.scopes import SAFE_METHODS, check_scopes, scope_for
 from ampout.lib.errors import NotFound, ValidationFailed
 
 LONGEST_PATH = 400
 """Characters; the longest of ours has about 110."""
-SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -72,6 +72,7 @@ class Resource(APIView):
         response: HttpResponseBase
         try:
             self.initial(self.request, *args, **kwargs)
+            self._check_scope()
             response = self._perform(self._handler(), self._read_ids(kwargs))
         except Exception as error:  # noqa: BLE001  # what is not a refusal is raised again there
             response = self.handle_exception(error)
@@ -80,6 +81,13 @@ class Resource(APIView):
                 self._body.close()
         self.response = self.finalize_response(self.request, response, *args, **kwargs)  # type: ignore[arg-type]
         return self.response
+
+    def _check_scope(self) -> None:
+        """After the limit, which so counts refused calls too. A call without a key, as sign-up is, has no scopes."""
+        key, matched = self.request.auth, self._http_request.resolver_match
+        if key is not None and matched is not None:
+            method = self.request.method or ""
+            check_scopes([scope_for(method, matched.route)], key.scopes, "This call")
 
     def _handler(self) -> Callable[..., HttpResponseBase]:
         name = (self.request.method or "").lower()

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Collection
 from enum import StrEnum
 
 PREFIX = "ak_live_"
@@ -15,6 +16,27 @@ class ClientKind(StrEnum):
     DIRECT = "direct"
     MCP = "mcp"
     SDK = "sdk"
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    READ = "read"
+    """Look at things."""
+    WRITE = "write"
+    """Make and change them."""
+    SEND = "send"
+    """Let mail go out that did not before."""
+    ADMIN = "admin"
+    """Change the account, its keys and its webhooks."""
+
+
+ALL_SCOPES = tuple(scope.value for scope in Scope)
+
+
+def first_missing(wanted: Collection[str], held: Collection[str]) -> Scope | None:
+    """The first of the wanted scopes that is not among those held."""
+    return next((scope for scope in Scope if scope in wanted and scope not in held), None)
 
 
 def format_key(random_bytes: bytes) -> str:

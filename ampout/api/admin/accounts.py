@@ -152,7 +152,7 @@ class AccountAdmin(RecordAdmin):
 class ApiKeyAdmin(RecordAdmin):
     """API keys, by the part that people recognize them by."""
 
-    list_display = ("prefix", "label", ACCOUNT, "client_kind", "created_at", "last_used_at", "revoked_at")
+    list_display = ("prefix", "label", ACCOUNT, "client_kind", "scopes", "created_at", "last_used_at", "revoked_at")
     list_filter = ("client_kind", ("revoked_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("prefix", "label", "account__name", "account__email")
     search_ids = ("pk", "account_id")
