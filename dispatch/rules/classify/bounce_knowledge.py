@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+USAGE = "usage"
+"""The source of words in everyday use."""
 _UNBOUNDED = re.compile(r"(?<!\\)(?:\\\\)*[*+]|\{\d+,\}")
 """`*`, `+` and `{3,}` outside of what is escaped: they could make a search quadratic."""
 
@@ -151,7 +153,7 @@ def _read_section(section: str, groups: Iterable[Mapping[str, Any]], sources: Ma
 def _read_group(section: str, group: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[Rule]:
     """The rules of one table: pairs of pattern and sample that share language and source."""
     source, language = group.get("source", ""), group.get("language", "en")
-    if source not in sources:
+    if source != USAGE and source not in sources:
         raise InvalidKnowledge(f"{section} names the source {source!r}, which is not in [sources].")
     for pair in group.get("patterns", []):
         if len(pair) != 2:
