@@ -39,6 +39,17 @@ def test_a_subject_that_is_nothing_else_is_a_request(subject: str, body: str) ->
         "Do not stop emailing me, I am interested.",
         "Great, thanks!" + QUOTED,
         "Your mail has a link to unsubscribe. Good.",
+        'Acked.\n--\nTo unsubscribe from this list: send the line "unsubscribe talk" to us@example.org',
+        "Stop by our booth at the fair!",
+        "STOP the press, this is great! Call me.",
+        "Please take me through the pricing.",
+        "Remove the second item from the list and send a new quote.",
+        "I'd like to opt out of the trial but keep the plan.",
+        "Do not send the contract to me again, send it to Bob.",
+        "Nehmen Sie mich bitte in Ihren Verteiler auf.",
+        "Merci de me retirer de la réunion de lundi.",
+        "Por favor, elimine mi segundo nombre de la factura.",
+        "Удалите, пожалуйста, второй пункт из договора.",
     ],
 )
 def test_what_only_speaks_of_it_is_a_reply(text: str) -> None:

@@ -24,7 +24,7 @@ _BARE, _BARE_WITHIN = 24, 80
 _ADDS_LITTLE = 200
 
 _TURNED = re.compile(
-    r"(?:(?<!want)(?<!wish)(?<!like)(?<!need)(?<!ask)(?<!have) |^)to $"
+    r"(?<!want )(?<!wish )(?<!like )(?<!need )(?<!ask )(?<!have )\bto $"
     r"|\b(?:not|don't|didn't|won't|doesn't|can't|dont|never|without|before|instead of|rather than|almost|nearly"
     r"|going to|about to|gonna|tempted to|was to|were to|people|users|customers|who|that|they|if you|unless"
     r"|nicht|ohne|bevor|statt|anstatt|fast|wollte|sonst|ne pas|sans|avant de|au lieu de|sin|antes de|en vez de"
@@ -33,7 +33,8 @@ _TURNED = re.compile(
 )
 """Words right before a request that make it none."""
 _CONVERSATION = re.compile(
-    r"tell (?:me|us) more|how do you (?!unsub|opt)"
+    r"(?:call|ring) me|keep me (?:posted|updated|informed)|but keep|this is great"
+    r"|tell (?:me|us) more|how do you (?!unsub|opt)"
     r"|let's (?:talk|chat|speak|meet|discuss)|sounds (?:good|great|interesting)"
     r"|(?:am|'m|are|'re|be) interested|happy to (?:talk|chat|discuss|meet)"
     r"|send me (?:more|the|your) (?:info|details|deck|pricing|proposal)"
