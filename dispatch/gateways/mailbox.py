@@ -45,6 +45,10 @@ LONGEST_MAIL = 1_048_576
 AT_ONCE = 1_000_000
 """Bytes asked for at once. A hundred conversations hold a hundred of these at most."""
 
+FIRST_RUN = 16
+"""Headers asked for at once before it is known how long they are here."""
+
+_LISTING = "(RFC822.SIZE INTERNALDATE)"
 _OVERHEAD = 1_000
 """Bytes of an answer about one mail besides what was asked for; servers add flags and untagged news."""
 _SLACK = 100_000
@@ -95,6 +99,14 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeMail:
+    """A mail as far as it is read, and when it arrived, where the server says so."""
+
+    raw: bytes
+    arrived_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What FETCH said of one mail: the words of its answer, and the literal that came with them."""
 
@@ -129,6 +141,7 @@ class OpenMailbox:
         self.login = login
         self._client = client
         self._folders: list[Folder] = []
+        self._usual_header: int | None = None
         self.has_failed = False
         self.opened_at = clock.utc_now()
 
@@ -208,19 +221,37 @@ class OpenMailbox:
         """The UIDs from `first` to `last`, or to the end; the last mail's always, whatever `first` is."""
         return self._search("UID", f"{first}:{last or '*'}")
 
-    def describe(self, uids: Sequence[int]) -> dict[int, Listing]:
-        """Size and arrival of these mails; those that are gone are left out."""
-        self._client.allow(_SLACK + _OVERHEAD * len(uids))
-        answers = self._fetch(uids, "(RFC822.SIZE INTERNALDATE)")
-        return {uid: _read_listing(answers[uid]) for uid in uids if uid in answers}
+    def headers(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """The header blocks of these mails, each cut at LONGEST_HEADER; those that are gone are left out.
 
-    def headers(self, listed: dict[int, Listing], uids: Sequence[int]) -> dict[int, bytes]:
-        """The header blocks of these mails, each cut at LONGEST_HEADER; those that are gone are left out."""
-        return self._read(listed, uids, "BODY.PEEK[HEADER]", LONGEST_HEADER)
+        Nothing is asked but the headers: a server may have to open a mail to tell its size. So the first runs are
+        short, and later ones as long as the headers seen so far allow.
+        """
+        found: dict[int, bytes] = {}
+        left = list(uids)
+        while left:
+            size, longest = self._next_run()
+            run, left = left[:size], left[size:]
+            allowance = _SLACK + len(run) * (longest + _OVERHEAD)
+            answers = self._fetch_each(run, f"(BODY.PEEK[HEADER]<0.{LONGEST_HEADER}>)", allowance)
+            texts = {uid: _literal(answer, LONGEST_HEADER) for uid, answer in answers.items()}
+            self._usual_header = sum(map(len, texts.values())) // len(texts) if texts else LONGEST_HEADER
+            found |= texts
+        return {uid: found[uid] for uid in uids if found.get(uid)}
 
-    def mails(self, listed: dict[int, Listing], uids: Sequence[int]) -> dict[int, bytes]:
+    def mails(self, uids: Sequence[int]) -> dict[int, WholeMail]:
         """These mails whole, each cut at LONGEST_MAIL; those that are gone are left out."""
-        return self._read(listed, uids, "BODY.PEEK[]", LONGEST_MAIL)
+        self._client.allow(_SLACK + _OVERHEAD * len(uids))
+        listed = {uid: _read_listing(answer) for uid, answer in self._fetch(uids, _LISTING).items()}
+        # Sizes are estimates at some servers.
+        weights = {uid: min(LONGEST_MAIL, listing.size * 2 + 16_384) for uid, listing in listed.items()}
+        found: dict[int, WholeMail] = {}
+        for run in split_by_weight(sorted(listed), weights, AT_ONCE):
+            allowance = _SLACK + sum(weights[uid] + _OVERHEAD for uid in run)
+            answers = self._fetch_each(run, f"(BODY.PEEK[]<0.{LONGEST_MAIL}>)", allowance)
+            for uid, answer in answers.items():
+                found[uid] = WholeMail(_literal(answer, LONGEST_MAIL), listed[uid].arrived_at)
+        return {uid: mail for uid, mail in found.items() if mail.raw}
 
     def holds_copy(self, message_ids: Iterable[str]) -> bool:
         """Whether a mail of this folder carries one of these Message-IDs. A search may be vague: the header decides."""
@@ -240,7 +271,7 @@ class OpenMailbox:
     def _list(self) -> list[ListedFolder]:
         """Every folder; none where the server refuses to say, since INBOX is there all the same."""
         known = self._client.ask_capabilities()
-        ways = [("LIST", '""', '"*"')]
+        ways: list[tuple[str, ...]] = [("LIST", '""', '"*"')]
         if {b"SPECIAL-USE", b"LIST-EXTENDED"} <= known:
             ways.insert(0, ("LIST", '""', '"*"', "RETURN", "(SPECIAL-USE)"))
         elif b"XLIST" in known and b"SPECIAL-USE" not in known:
@@ -264,15 +295,13 @@ class OpenMailbox:
         lines = [line.split(b"(")[0] for line in data if isinstance(line, bytes)]
         return valid_uids(int(word) for line in lines for word in line.split() if word.isdigit() and len(word) < 12)
 
-    def _read(self, listed: dict[int, Listing], uids: Sequence[int], item: str, longest: int) -> dict[int, bytes]:
-        # Sizes are estimates at some servers.
-        weights = {uid: min(longest, listed[uid].size * 2 + 16_384) for uid in uids}
-        found: dict[int, bytes] = {}
-        for run in split_by_weight(uids, weights, AT_ONCE):
-            allowance = _SLACK + sum(weights[uid] + _OVERHEAD for uid in run)
-            answers = self._fetch_each(run, f"({item}<0.{longest}>)", allowance)
-            found |= {uid: _literal(answers[uid], longest) for uid in run if uid in answers}
-        return {uid: text for uid, text in found.items() if text}
+    def _next_run(self) -> tuple[int, int]:
+        """How many headers to ask for at once, and how long each may be on average."""
+        usual = self._usual_header
+        if usual is None:
+            return FIRST_RUN, LONGEST_HEADER
+        longest = min(LONGEST_HEADER, max(8_192, usual * 3))
+        return max(1, AT_ONCE // max(5_000, usual * 2)), longest
 
     def _fetch_each(self, uids: Sequence[int], items: str, allowance: int) -> dict[int, Answer]:
         """The answers about these mails; where the server says no to all together, they are asked for apart.

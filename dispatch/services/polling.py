@@ -2,8 +2,8 @@
 
 1. Take the open connection to this login, or make one.
 2. For INBOX and junk: EXAMINE; begin anew where the numbers changed; search from a little below the cursor.
-3. In batches: sizes, header blocks, the decision which mails are worth it, those mails whole; then one transaction
-   stores them and moves the cursor.
+3. In batches: header blocks, the decision which mails are worth it, those mails whole; then one transaction stores
+   them and moves the cursor.
 4. While messages of this credential are `unknown`: look for their copies among what was sent.
 5. Look at what showed late, below the cursor, and at mails that could not be read before. Whatever these do, the poll
    has gone well.
@@ -25,7 +25,7 @@ from ampout.lib import clock
 from ampout.lib.crypto import DecryptionFailed
 from ampout.lib.database_thread import DatabaseThread
 from credentials.gateways.imap_connection import ImapFailure, Limits
-from dispatch.gateways.mailbox import FolderState, Listing, OpenMailbox, Withheld
+from dispatch.gateways.mailbox import FolderState, OpenMailbox, WholeMail, Withheld
 from dispatch.rules import mailbox_cursor
 from dispatch.rules.folders import Folder, Role
 from dispatch.rules.mail.reader import Mail, read_mail
@@ -330,37 +330,36 @@ class FolderReading:
         return wanted
 
     async def _read_batch(self, batch: list[int]) -> None:
-        """Sizes, headers, the decision, the mails, and the one transaction."""
-        listed, mails = await self.poll.imap(self.mailbox, self._read_headers, batch)
+        """Headers, the decision, the mails, and the one transaction."""
+        mails = await self.poll.imap(self.mailbox, self._read_headers, batch)
         uids = list(mails)
         chosen = await self._choose([mails[uid] for uid in uids])
         wanted = [uid for uid, is_wanted in zip(uids, chosen, strict=True) if is_wanted]
-        whole = await self.poll.imap(self.mailbox, self._read_whole, listed, wanted) if wanted else {}
+        whole = await self.poll.imap(self.mailbox, self._read_whole, wanted) if wanted else {}
         crash("poll_after_fetch")
         done = [uid for uid in uids if uid in whole or uid not in wanted]
         self.cursor = mailbox_cursor.advance(self.cursor, batch, done)
-        await self._store([Arrived(raw, _arrival(listed[uid])) for uid, raw in whole.items()])
+        await self._store([Arrived(mail.raw, _arrival(mail)) for mail in whole.values()])
 
     async def _store(self, arrived: list[Arrived]) -> None:
         facts = (self.poll.lease, self.work.credential.account_id, self.folder, self.cursor, arrived)
         self.poll.stored += await self.poll.means.database.run(mailboxes.store_batch, *facts)
 
-    def _read_headers(self, batch: list[int]) -> tuple[dict[int, Listing], dict[int, Mail]]:
-        listed = self.mailbox.describe(batch)
-        headers = self.mailbox.headers(listed, list(listed))
+    def _read_headers(self, batch: list[int]) -> dict[int, Mail]:
+        headers = self.mailbox.headers(batch)
         self.poll.count_bytes(sum(map(len, headers.values())))
-        return listed, {uid: read_mail(without_traces(raw)) for uid, raw in headers.items()}
+        return {uid: read_mail(without_traces(raw)) for uid, raw in headers.items()}
 
-    def _read_whole(self, listed: dict[int, Listing], wanted: list[int]) -> dict[int, bytes]:
-        whole = self.mailbox.mails(listed, wanted)
-        self.poll.count_bytes(sum(map(len, whole.values())))
+    def _read_whole(self, wanted: list[int]) -> dict[int, WholeMail]:
+        whole = self.mailbox.mails(wanted)
+        self.poll.count_bytes(sum(len(mail.raw) for mail in whole.values()))
         return whole
 
     async def _choose(self, mails: Sequence[Mail]) -> list[bool]:
         return await self.poll.means.database.run(mailboxes.choose_mails, self.work.credential, mails)
 
 
-def _arrival(listing: Listing) -> datetime:
+def _arrival(mail: WholeMail) -> datetime:
     """When the server took a mail in; servers' clocks run ahead, and some name no time."""
     now = clock.utc_now()
-    return min(listing.arrived_at or now, now)
+    return min(mail.arrived_at or now, now)

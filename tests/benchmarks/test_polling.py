@@ -3,7 +3,6 @@
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from django.db import connection
@@ -27,9 +26,7 @@ MOST_TIMES = 3.0
 
 
 @pytest.fixture
-def room(
-    transactional_db: None, settings: Settings, certificates: Certificates, dovecot: Dovecot
-) -> Iterator[MailRoom]:
+def room(transactional_db: None, settings: Settings, certificates: Certificates, dovecot: Dovecot) -> MailRoom:
     """Mailboxes of mails of 3 KB, the last of which is a bounce."""
     settings.ALLOW_PRIVATE_NETWORKS = ["127.0.0.0/8"]
     settings.SMTP_CA_FILE = str(certificates.authority)

@@ -80,7 +80,7 @@ def test_a_frozen_loop_that_thaws_after_its_lease_moves_nothing(room: MailRoom, 
     user.latency = 0.3
     frozen = start(nursery, room, "frozen", LEASE_SECONDS=2)
     try:
-        wait_for("the loop reads", lambda: bool(user.heard_of("RFC822.SIZE")), 60, nursery.words)
+        wait_for("the loop reads", lambda: bool(user.heard_of("BODY.PEEK[HEADER]")), 60, nursery.words)
         frozen.send_signal(signal.SIGSTOP)
         let_leases_run_out()
         user.latency = 0.0

@@ -1,7 +1,5 @@
 """Mailboxes at a real Dovecot: read whole, read once, and byte for byte as they were."""
 
-from collections.abc import Iterator
-
 import pytest
 from pytest_django.fixtures import Settings
 
@@ -15,9 +13,7 @@ from tests.services.mailroom import MailRoom, a_bounce, a_reply, cursor_of, mail
 
 
 @pytest.fixture
-def room(
-    transactional_db: None, settings: Settings, certificates: Certificates, dovecot: Dovecot
-) -> Iterator[MailRoom]:
+def room(transactional_db: None, settings: Settings, certificates: Certificates, dovecot: Dovecot) -> MailRoom:
     """Mailboxes at Dovecot; each test takes users of its own."""
     settings.ALLOW_PRIVATE_NETWORKS = ["127.0.0.0/8"]
     settings.SMTP_CA_FILE = str(certificates.authority)

@@ -17,7 +17,7 @@ from campaigns.models import Enrollment
 from credentials.models import SmtpCredential
 from dispatch.models import Mailbox, MailboxFolder, Message, Notice
 from dispatch.rules.message_state import MessageState
-from dispatch.services import leases, poll_loop
+from dispatch.services import leases, notices, poll_loop
 from dispatch.services.poll_loop import PollLoop
 from tests import factories
 from tests.faults.waiting import wait_for
@@ -38,8 +38,7 @@ class MailRoom:
 
     def mailbox(self, name: str, fault: str = "", **fields: Any) -> tuple[ImapUser, SmtpCredential]:
         """A login at the chaos server, and the credential that knows it."""
-        assert self.imap is not None
-        user = self.imap.user(name, fault)
+        user = self.chaos.user(name, fault)
         return user, self.credential(name, **fields)
 
     def credential(self, name: str, **fields: Any) -> SmtpCredential:
@@ -60,6 +59,12 @@ class MailRoom:
         hour_ago = clock.utc_now() - timedelta(hours=1)
         defaults = {"credential": credential, "state": MessageState.ACCEPTED.value, "wire_at": hour_ago}
         return factories.make_message(enrollment, **(defaults | {"settled_at": hour_ago} | fields))
+
+    @property
+    def chaos(self) -> ChaosImap:
+        """The chaos server."""
+        assert self.imap is not None
+        return self.imap
 
     # -- Polls
 
@@ -100,7 +105,7 @@ async def _one_round(judging: bool) -> None:
             await asyncio.gather(*(task for _, task in loop.polls.values()))
             await loop._tick()
         if judging:
-            await loop.judging.run(poll_loop.notices.process_due)
+            await loop.judging.run(notices.process_due)
     finally:
         await loop._shut_down()
 

@@ -136,7 +136,7 @@ def test_a_mail_that_ends_every_connection_is_passed_by_in_the_end(room: MailRoo
 
 
 def test_a_server_without_tls_gets_no_login(room: MailRoom) -> None:
-    room.imap.plain = True
+    room.chaos.plain = True
     user, credential = room.mailbox("ann")
     room.poll()
     assert row_of(credential).problem
