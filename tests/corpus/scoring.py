@@ -176,7 +176,7 @@ def render(scored: Score) -> str:
         counts = [str(scored.confusion[kind, taken] or "") for taken in kinds]
         lines.append(f"| {kind} | {' | '.join(counts)} |")
     misses = scored.misses()
-    lines += ["", f"## The misses ({len(misses)})", "", *(f"- {miss}" for miss in misses)]
+    lines += ["", f"## The misses ({len(misses)})", "", *([f"- {miss}" for miss in misses] or ["None."])]
     return "\n".join(lines) + "\n"
 
 
