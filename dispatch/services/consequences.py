@@ -77,6 +77,7 @@ class Drawn:
 
 def draw(notice: Notice, findings: Sequence[Finding], *, now: datetime) -> Drawn:
     """Carry out what these findings bring about, inside the notice's transaction."""
+    findings = _with_news(findings)
     if not findings:
         return Drawn()
     messages = _lock(findings, now)
@@ -93,6 +94,14 @@ def draw(notice: Notice, findings: Sequence[Finding], *, now: datetime) -> Drawn
         erased=any(_is_erased(message) for message in messages.values()),
         early=any(MessageState(message.state) in _UNDER_WAY for message in messages.values()),
     )
+
+
+def _with_news(findings: Sequence[Finding]) -> list[Finding]:
+    """Without good news about messages whose fate is known, which is what providers report most of all."""
+    good = {finding.message_id for finding in findings if finding.kind is None}
+    states = [state.value for state in (*_UNDER_WAY, MessageState.UNKNOWN)]
+    open_ones = set(Message.everywhere.filter(pk__in=good, state__in=states).values_list("pk", flat=True))
+    return [finding for finding in findings if finding.kind is not None or finding.message_id in open_ones]
 
 
 def _lock(findings: Sequence[Finding], now: datetime) -> dict[uuid.UUID, Message]:

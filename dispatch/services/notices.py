@@ -10,7 +10,7 @@
 import hashlib
 import logging
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -21,7 +21,7 @@ from credentials.models import ProviderHook
 from dispatch.models import Notice
 from dispatch.rules.mail.reader import read_mail
 from dispatch.services import consequences, health, judgement
-from dispatch.services.consequences import Drawn
+from dispatch.services.consequences import Drawn, Finding
 from dispatch.services.failpoints import crash
 from dispatch.services.judgement import IMAP
 
@@ -174,14 +174,18 @@ def _judge_locked(notice_id: uuid.UUID, now: datetime, *, again: bool) -> Drawn 
         notice.next_try_at = now + A_MOMENT
     else:
         notice.processed_at = now
-    if notice.source == IMAP and all(finding.kind is None for finding in judged.findings):
-        # Somebody's private mail: nothing of it concerns us.
+    if not _is_worth_keeping(notice, judged.findings):
         notice.body = b""
     if drawn.erased:
         notice.body, notice.headers = b"", ""
         notice.verdict.pop("evidence", None)
     notice.save(update_fields=["processed_at", "next_try_at", "verdict", "error", "failures", "body", "headers"])
     return drawn
+
+
+def _is_worth_keeping(notice: Notice, findings: Sequence[Finding]) -> bool:
+    """Not somebody's private mail, and no good news; a call about nothing of ours may be one that was misread."""
+    return any(finding.kind is not None for finding in findings) or (notice.source != IMAP and not findings)
 
 
 def judged_before(*, source: str = "", since: datetime | None = None, unmatched: bool = False) -> Iterator[uuid.UUID]:

@@ -46,4 +46,5 @@ def wants_confirmation(hook: ProviderHook, sns: SnsMessage | None) -> bool:
 
 def _is_same(hook: ProviderHook, body: bytes, dedupe: bytes) -> bool:
     stored = Notice.objects.of(hook.account_id).filter(credential=hook.credential_id, dedupe=dedupe)
-    return any(bytes(one) == body for one in stored.values_list("body", flat=True))
+    # One that was judged and emptied since cannot be compared; whatever comes under its token is not stored anyway.
+    return any(bytes(one) in (b"", body) for one in stored.values_list("body", flat=True))

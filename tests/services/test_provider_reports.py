@@ -147,6 +147,11 @@ def test_the_body_of_a_call_is_kept_for_a_replay(desk: Desk, sent: Message) -> N
     assert bytes(report(desk, hook_of(sent), body).body) == body
 
 
+def test_the_body_of_good_news_is_not_kept(desk: Desk, sent: Message) -> None:
+    """It names its recipient, and there is nothing in it to judge again."""
+    assert bytes(report(desk, hook_of(sent), call(sent, "delivered")).body) == b""
+
+
 # -- Once
 
 
