@@ -125,6 +125,13 @@ def test_a_leaning_needs_one_word_beside_it(header: str) -> None:
     assert judged(mail("Your offer", "I am out of the office.", header)).kind is MailKind.AUTO_REPLY
 
 
+def test_a_hint_and_a_leaning_decide_together() -> None:
+    headers = ("Precedence: junk", "X-Loop: ann@example.org", ANSWERS_US)
+    assert judged(mail("Re: Your offer", "Gone fishing.", *headers)).kind is MailKind.AUTO_REPLY
+    assert judged(mail("Re: Your offer", f"Fine.{QUOTED}", *headers)).kind is MailKind.REPLY
+    assert judged(mail("Re: Your offer", "Fine.", *headers, "List-Id: <talk.example.org>")).kind is MailKind.REPLY
+
+
 def test_a_person_who_answers_through_a_list_is_not_lost() -> None:
     headers = ("Precedence: bulk", "List-Id: Talk <talk.example.org>")
     assert judged(mail("Re: Your offer", "Let me think about it.", *headers)).kind is MailKind.REPLY

@@ -8,7 +8,7 @@ automatic one is lost. So:
    its words are those of that one. A subject that has such words in the middle needs a word in the text beside it.
 3. `Precedence`, `X-Auto-Response-Suppress` and the like decide for mail that does not refer to a message of ours. Where
    it does, or answers through a list, they only hint: lists and whole companies put them on what people write. A null
-   return path and marks of loops always only hint.
+   return path and marks of loops only hint, but decide beside one of those, unless a list or a quotation is there too.
 4. The new text decides where it says enough. Each thing that it says (somebody is away, when they return, whom to turn
    to, …) weighs 1, that it is automatic weighs 3, and one of them must be more than politeness. It takes 2; 1 more
    where the subject answers another one, where the text quotes, asks, is long or was written with a program for people;
@@ -98,13 +98,20 @@ def find_auto_reply(
         return traits.decisive[:3]
     if evidence := find_auto_subject(traits, subject, knowledge):
         return evidence
-    if traits.hints and not refers_to_us and not (traits.by_list and subject.answers):
-        return (*traits.hints, *_sentences(traits))[:4]
+    if _is_hinted(traits, subject, new, refers_to_us=refers_to_us):
+        return (*traits.hints, *traits.leanings, *_sentences(traits))[:4]
     if traits.nobody and (refers_to_us or subject.answers or _says_something(traits)):
         return (traits.nobody, *_sentences(traits))[:4]
     if _says_something(traits) and _weight(traits, subject, knowledge) >= _bar(traits, subject, new):
         return (*_sentences(traits), *traits.hints, *traits.leanings)[:5]
     return ()
+
+
+def _is_hinted(traits: Traits, subject: Subject, new: NewText, *, refers_to_us: bool) -> bool:
+    """Whether the headers of rule 3 decide."""
+    if not traits.hints or (traits.by_list and subject.answers):
+        return False
+    return not refers_to_us or bool(traits.leanings and not traits.by_list and not new.quotes)
 
 
 def find_auto_subject(traits: Traits, subject: Subject, knowledge: AutoReplyKnowledge) -> tuple[str, ...]:
