@@ -45,6 +45,7 @@ class ApiKey(AccountOwned):
         default=ClientKind.DIRECT.value,
     )
     scopes = models.JSONField(default=all_scopes, editable=False, help_text="What it may do: read, write, send, admin.")
+    is_rate_limited = models.BooleanField(default=True, help_text="Unlimited ones are for tests; operators set it.")
     prefix = models.CharField(max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the key, in hex.")
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)

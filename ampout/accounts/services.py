@@ -94,6 +94,11 @@ def revoke_key(account: Account, key_id: uuid.UUID, *, now: datetime | None = No
     key.save(update_fields=["revoked_at"])
 
 
+def limit_key(key_id: uuid.UUID, *, is_limited: bool) -> bool:
+    """Hold a key to the rate limit, or let it go without one. False when nothing changed."""
+    return bool(ApiKey.everywhere.filter(pk=key_id, is_rate_limited=not is_limited).update(is_rate_limited=is_limited))
+
+
 def find_key(plaintext: str, *, now: datetime | None = None) -> ApiKey | None:
     """The live key with this text, with its account; notes its use at most once a minute."""
     key: ApiKey | None = (

@@ -48,7 +48,7 @@ class ApiKeys(Resource):
 
     def post(self, _request: Request) -> Response:
         """Make a key, which can do no more than the one that makes it."""
-        values, held = self.read("api_key", API_KEY), self.request.auth.scopes
+        values, held = self.read("api_key", API_KEY), self.key.scopes if self.key else []
         scopes = values.get("scopes", held)
         check_scopes(scopes, held, "Granting this")
         kind = ClientKind(values.get("client_kind", ClientKind.DIRECT))

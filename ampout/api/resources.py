@@ -19,12 +19,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ampout.accounts.idempotency import Call
-from ampout.accounts.models import Account
+from ampout.accounts.models import Account, ApiKey
 from ampout.api import bodies, idempotency, pagination
 from ampout.api.authentication import Principal
 from ampout.api.bodies import Body
 from ampout.api.fields import Field, Invalid, Schema, parse_uuid
 from ampout.api.scopes import SAFE_METHODS, check_scopes, scope_for
+from ampout.api.throttles import Allowance
 from ampout.lib.errors import NotFound, ValidationFailed
 
 LONGEST_PATH = 400
@@ -61,6 +62,9 @@ class Resource(APIView):
     id_codes: Mapping[str, str] = MappingProxyType({})
     """The code of a missing object, where it is not the name of its id in the path with `_not_found`."""
 
+    allowance: Allowance | None = None
+    """What the caller's key has left, once it was counted."""
+
     _body: Body | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -72,19 +76,22 @@ class Resource(APIView):
         response: HttpResponseBase
         try:
             self.initial(self.request, *args, **kwargs)
+            handler = self._handler()
             self._check_scope()
-            response = self._perform(self._handler(), self._read_ids(kwargs))
+            response = self._perform(handler, self._read_ids(kwargs))
         except Exception as error:  # noqa: BLE001  # what is not a refusal is raised again there
             response = self.handle_exception(error)
         finally:
             if self._body is not None:
                 self._body.close()
+        if self.allowance is not None:
+            self.headers |= self.allowance.headers()
         self.response = self.finalize_response(self.request, response, *args, **kwargs)  # type: ignore[arg-type]
         return self.response
 
     def _check_scope(self) -> None:
         """After the limit, which so counts refused calls too. A call without a key, as sign-up is, has no scopes."""
-        key, matched = self.request.auth, self._http_request.resolver_match
+        key, matched = self.key, self._http_request.resolver_match
         if key is not None and matched is not None:
             method = self.request.method or ""
             check_scopes([scope_for(method, matched.route)], key.scopes, "This call")
@@ -122,6 +129,11 @@ class Resource(APIView):
     def idempotency_scope(self) -> str:
         """Whose keys these are."""
         return f"account:{self.account.pk}"
+
+    @property
+    def key(self) -> ApiKey | None:
+        """The key that calls; None at sign-up."""
+        return cast("ApiKey | None", self.request.auth)
 
     @property
     def account(self) -> Account:

@@ -6,7 +6,9 @@ because a counter is missing would be the worse failure.
 
 import logging
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -58,6 +60,26 @@ def count_request(name: str, window_seconds: int) -> tuple[int, int]:
     return count, max(1, seconds_left)
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a window."""
+
+    limit: int
+    remaining: int
+    seconds_left: int
+    window_seconds: int
+
+    def headers(self) -> dict[str, str]:
+        """The fields of draft-ietf-httpapi-ratelimit-headers: of its newest form, and the three that clients know."""
+        return {
+            "RateLimit-Policy": f'"key";q={self.limit};w={self.window_seconds}',
+            "RateLimit": f'"key";r={self.remaining};t={self.seconds_left}',
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.seconds_left),
+        }
+
+
 class CountingThrottle(BaseThrottle, ABC):
     """A limit on the requests that share a name within a window."""
 
@@ -66,8 +88,12 @@ class CountingThrottle(BaseThrottle, ABC):
 
     def allow_request(self, request: Request, _view: object) -> bool:
         """Count this request, and say whether it may pass."""
+        return self.count(request) <= self.limit()
+
+    def count(self, request: Request) -> int:
+        """How many requests the window has had, with this one; 0 when nobody knows."""
         count, self._wait_seconds = count_request(self.name_of(request), self.window_seconds)
-        return count <= self.limit()
+        return count
 
     def wait(self) -> int:
         """Seconds for `Retry-After`."""
@@ -83,7 +109,17 @@ class CountingThrottle(BaseThrottle, ABC):
 
 
 class KeyThrottle(CountingThrottle):
-    """`RATE_LIMIT_PER_MINUTE` requests a minute, for each key."""
+    """`RATE_LIMIT_PER_MINUTE` requests a minute, for each key; the view tells the caller what is left."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """As for others, but for keys that an operator made unlimited. Sets the view's `allowance`."""
+        key: Any = request.auth
+        if not key.is_rate_limited:
+            return True
+        count, limit = self.count(request), self.limit()
+        if count:
+            view.allowance = Allowance(limit, max(0, limit - count), self.wait(), self.window_seconds)
+        return count <= limit
 
     def name_of(self, request: Request) -> str:
         """The key's id."""

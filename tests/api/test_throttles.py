@@ -2,11 +2,14 @@
 
 import logging
 import re
+from typing import Any
 
 import pytest
 from django.test import Client, RequestFactory, override_settings
 from rest_framework.request import Request
 
+from ampout.accounts.models import ApiKey
+from ampout.accounts.services import limit_key
 from ampout.api import throttles
 from ampout.lib.client import client_address, client_network
 from tests import factories
@@ -29,6 +32,71 @@ def test_each_key_has_a_limit_of_its_own(api: ApiClient) -> None:
     other = ApiClient(api.account, factories.make_key(api.account).plaintext)
     assert [api.get("/api_keys").status_code, api.get("/api_keys").status_code] == [200, 429]
     assert other.get("/api_keys").status_code == 200
+
+
+def limit_headers(response: Any) -> dict[str, str]:
+    return {name: value for name, value in response.items() if name.startswith(("RateLimit", "Retry-After"))}
+
+
+@override_settings(RATE_LIMIT_PER_MINUTE=2)
+def test_every_answer_to_a_key_says_what_is_left(api: ApiClient) -> None:
+    answers = [api.get("/contacts"), api.post("/contacts/x/erase"), api.get("/contacts"), api.get("/contacts")]
+    assert [answer.status_code for answer in answers] == [200, 404, 429, 429]
+    for answer, remaining in zip(answers, ["1", "0", "0", "0"], strict=True):
+        headers = limit_headers(answer)
+        seconds = headers["RateLimit-Reset"]
+        assert 0 < int(seconds) <= 60
+        assert headers.pop("Retry-After", seconds) == seconds
+        assert headers == {
+            "RateLimit-Limit": "2",
+            "RateLimit-Remaining": remaining,
+            "RateLimit-Reset": seconds,
+            "RateLimit-Policy": '"key";q=2;w=60',
+            "RateLimit": f'"key";r={remaining};t={seconds}',
+        }
+
+
+def test_refusals_are_counted_and_say_so_too(api: ApiClient) -> None:
+    reader = ApiClient(api.account, factories.make_key(api.account, scopes=["read"]).plaintext)
+    answers = [
+        reader.post("/contact_imports", {}),
+        reader.send("PUT", "/contacts"),
+        reader.get("/contacts", limit="x"),
+        reader.get("/contacts/x"),
+    ]
+    assert [answer.status_code for answer in answers] == [403, 405, 422, 404]
+    assert [answer["RateLimit-Remaining"] for answer in answers] == ["59", "58", "57", "56"]
+
+
+def test_a_repeated_answer_tells_what_is_left_now(api: ApiClient) -> None:
+    answers = [api.post("/outreaches", {"name": "Spring"}, idempotency_key="once") for _ in range(2)]
+    assert answers[1]["Idempotent-Replayed"] == "true"
+    assert [answer["RateLimit-Remaining"] for answer in answers] == ["59", "58"]
+
+
+def test_who_has_no_key_is_told_nothing(anonymous: ApiClient) -> None:
+    assert limit_headers(anonymous.get("/contacts")) == {}
+
+
+@override_settings(RATE_LIMIT_PER_MINUTE=1)
+def test_an_unlimited_key_is_not_counted(api: ApiClient) -> None:
+    key = ApiKey.objects.of(api.account).get()
+    assert limit_key(key.pk, is_limited=False)
+    answers = [api.get("/contacts") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert [limit_headers(answer) for answer in answers] == [{}] * 3
+    assert limit_key(key.pk, is_limited=True)
+    assert [api.get("/contacts").status_code for _ in range(2)] == [200, 429]
+
+
+@override_settings(REDIS_URL=NOWHERE)
+def test_without_redis_nothing_is_said_of_a_limit(api: ApiClient) -> None:
+    assert limit_headers(api.get("/contacts")) == {}
+
+
+@pytest.mark.parametrize("body", [{"is_rate_limited": False}, {"rate_limit": None}])
+def test_no_key_makes_itself_unlimited(api: ApiClient, body: Any) -> None:
+    assert api.post("/api_keys", body).status_code == 422
 
 
 def test_a_window_ends_with_its_length(db: None) -> None:

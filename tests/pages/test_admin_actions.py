@@ -210,9 +210,20 @@ def test_revoking_ends_a_key_but_never_the_last_one(operator: Client) -> None:
     assert told(run(operator, "revoke", first)) == [f"{first}: revoked."]
     refusal = told(run(operator, "revoke", last))
 
-    assert refusal == [f"{last}: This is the account's last key. Create another one before you revoke it."]
+    sentence = "This is the account's last key that can make others. Create another one before you revoke it."
+    assert refusal == [f"{last}: {sentence}"]
     assert list(ApiKey.everywhere.filter(revoked_at=None)) == [last]
     assert logged() == [("olga", str(first.pk), "revoked")]
+
+
+def test_the_rate_limit_of_a_key_is_lifted_and_put_back(operator: Client) -> None:
+    key = factories.make_key(factories.make_account("Alice")).key
+    assert told(run(operator, "lift_limit", key)) == [f"{key}: the rate is not limited."]
+    assert told(run(operator, "lift_limit", key)) == [f"{key}: Nothing to do: its rate is not limited."]
+    assert 'value="limit"' in read(operator, change_url(key))
+    assert not ApiKey.everywhere.get().is_rate_limited
+    assert told(run(operator, "limit", key)) == [f"{key}: the rate is limited."]
+    assert ApiKey.everywhere.get().is_rate_limited
 
 
 def test_an_operator_opens_an_account_and_corrects_it(operator: Client) -> None:
@@ -335,6 +346,7 @@ def test_a_detail_page_leads_through_its_confirmation_and_back(operator: Client,
         ("lift_suspension", admin_records.account),
         ("issue_key", admin_records.account),
         ("revoke", lambda: factories.make_key(admin_records.account()).key),
+        ("lift_limit", lambda: factories.make_key(admin_records.account()).key),
         ("count_as_sent", admin_records.message),
         ("send_again", admin_records.message),
     ],

@@ -153,16 +153,18 @@ class ApiKeyAdmin(RecordAdmin):
     """API keys, by the part that people recognize them by."""
 
     list_display = ("prefix", "label", ACCOUNT, "client_kind", "scopes", "created_at", "last_used_at", "revoked_at")
-    list_filter = ("client_kind", ("revoked_at", admin.EmptyFieldListFilter), "created_at")
+    list_filter = ("client_kind", "is_rate_limited", ("revoked_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("prefix", "label", "account__name", "account__email")
     search_ids = ("pk", "account_id")
     related = ("account",)
     hidden = ("digest",)
-    actions = ("revoke",)
+    actions = ("revoke", "lift_limit", "limit")
 
     def offered(self, record: ApiKey) -> Sequence[str]:
-        """A revoked key stays revoked."""
-        return self.actions if record.revoked_at is None else ()
+        """Only what would change something; a revoked key stays revoked."""
+        if record.revoked_at is not None:
+            return ()
+        return ("revoke", "lift_limit" if record.is_rate_limited else "limit")
 
     @admin.action(description="Revoke: the key stops working at once", permissions=["operate"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> HttpResponse | None:
@@ -171,6 +173,26 @@ class ApiKeyAdmin(RecordAdmin):
         def act(key: ApiKey) -> str:
             services.revoke_key(key.account, key.pk)
             return "revoked"
+
+        return run_each(self, request, chosen, act)
+
+    @admin.action(description="Lift the rate limit: for test keys", permissions=["operate"])
+    def lift_limit(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> HttpResponse | None:
+        """Let keys make as many requests as they like."""
+        return self._set_limit(request, chosen, is_limited=False)
+
+    @admin.action(description="Limit the rate again", permissions=["operate"])
+    def limit(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> HttpResponse | None:
+        """Hold keys to the limit of the installation."""
+        return self._set_limit(request, chosen, is_limited=True)
+
+    def _set_limit(self, request: HttpRequest, chosen: QuerySet[ApiKey], *, is_limited: bool) -> HttpResponse | None:
+        words = "is limited" if is_limited else "is not limited"
+
+        def act(key: ApiKey) -> str:
+            if not services.limit_key(key.pk, is_limited=is_limited):
+                raise Unprocessable(f"Nothing to do: its rate {words}.")
+            return f"the rate {words}"
 
         return run_each(self, request, chosen, act)
 
