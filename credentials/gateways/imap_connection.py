@@ -32,6 +32,9 @@ from credentials.rules.redaction import Redactor
 STARTTLS_PORT = 143
 """RFC 8314, section 3.2: TLS from the first byte everywhere else; 993 is its port."""
 
+READ_BUFFER = 65_536
+"""Bytes read from a connection at once."""
+
 LONGEST_WORDS = 300
 """Characters of a server's answer that are passed on."""
 
@@ -220,6 +223,12 @@ class _BoundedImap4(imaplib.IMAP4):
             connected = self._context.wrap_socket(connected, server_hostname=self._target.host)
         self._timer.start()
         return connected
+
+    def open(self, host: str = "", port: int = 0, timeout: float | None = None) -> None:
+        """Connect, and read in larger pieces than imaplib does: a poll reads megabytes."""
+        super().open(host, port, timeout)
+        self.file.close()
+        self.file = self.sock.makefile("rb", READ_BUFFER)  # type: ignore[assignment]  # of bytes, as imaplib's own
 
     def _new_timer(self, seconds: float) -> threading.Timer:
         timer = threading.Timer(seconds, self.cut_off)

@@ -3,9 +3,11 @@
 import pytest
 from pytest_django.fixtures import Settings
 
+from ampout.lib import clock
 from dispatch.models import Mailbox, Notice
 from dispatch.rules.message_state import MessageState
 from dispatch.services import poll_loop
+from tests.faults.waiting import wait_for
 from tests.peers.certificates import Certificates
 from tests.peers.chaos_imap import a_mail
 from tests.real_peers.dovecot import PASSWORD, Dovecot
@@ -47,6 +49,9 @@ def test_other_numbers_find_nothing_twice(room: MailRoom, dovecot: Dovecot) -> N
     credential = room.credential("renumbered")
     room.poll()
     before = cursor_of(credential).uid_validity
+    assert before is not None
+    # Dovecot's UIDVALIDITY is the second in which it is made.
+    wait_for("a second has passed", lambda: clock.utc_now().timestamp() > before + 1, 5)
     dovecot.forget_numbers("renumbered")
     dovecot.deliver("renumbered", [a_bounce(300)])
     room.poll()
