@@ -1,7 +1,7 @@
 """From a stored notice to what it says about our messages: read, classify, match. Nothing is changed here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from ampout.lib.text import storable
 from credentials.models import SmtpCredential
+from dispatch.gateways.known_dialects import with_known_dialects
 from dispatch.gateways.provider_events import read_events
 from dispatch.knowledge import load_knowledge
 from dispatch.models import Notice
@@ -48,24 +49,26 @@ def judge(notice: Notice, *, now: datetime) -> Judged:
     at = min(notice.received_at, now)
     if notice.source == IMAP:
         raw = bytes(notice.body) or notice.headers.encode()
-        return _judge_mail(notice, read_mail(raw), at)
+        return _judge_mail(notice, raw, at)
     return _judge_call(notice, at)
 
 
 # -- Mails
 
 
-def _judge_mail(notice: Notice, mail: Mail, at: datetime) -> Judged:
+def _judge_mail(notice: Notice, raw: bytes, at: datetime) -> Judged:
+    mail, knowledge = read_mail(raw), load_knowledge()
     own = matching.find_by_ids(notice.account_id, mail.message_ids("Message-ID"))
     if own:
         return _own_copy(next(iter(own.values())), at)
     known = matching.find_known(notice.account_id, matching.clues_of(mail))
     found = classify(
         mail,
-        load_knowledge(),
+        knowledge,
         received_on=at.date(),
         refers_to_us=any(candidate.matched_by is not MatchedBy.TOKEN for candidate in known),
     )
+    found = with_known_dialects(found, mail, raw, knowledge)
     if found.original_message_ids:
         known = matching.find_known(notice.account_id, matching.clues_of(mail, found.original_message_ids))
     if found.kind in _ABOUT_RECIPIENTS:
@@ -129,16 +132,27 @@ def _about_recipients(
     notice: Notice, mail: Mail, found: Classification, known: Sequence[Candidate], at: datetime
 ) -> list[Finding]:
     named = [recipient for recipient in found.recipients if recipient.address]
-    digests = [matching.digest_of(recipient.address) or b"" for recipient in named]
+    spelt = [_digests_of(recipient) for recipient in named]
     mailed = matching.find_latest_to(
-        notice.credential_id, notice.account_id, {*digests} - {b""}, at=at, by=MatchedBy.RECIPIENT
+        notice.credential_id, notice.account_id, set().union(*spelt), at=at, by=MatchedBy.RECIPIENT
     )
+    ours = mailed.keys() | {candidate.recipient for candidate in known}
+    digests = [next((digest for digest in each if digest in ours), b"") for each in spelt]
     unnamed = found.recipients[0] if found.recipients and not named else FailedRecipient("")
     findings = []
     for match in match_recipients(digests, known, mailed):
         recipient = unnamed if match.index is None else named[match.index]
+        if match.index is not None and match.candidate.recipient not in spelt[match.index][:1]:
+            # Ours was only what it was first sent to: somewhere behind it the mail failed.
+            match = replace(match, exact=False)  # noqa: PLW2901
         findings.append(_about_one(mail, found, recipient, match, at, names_others=not known))
     return findings
+
+
+def _digests_of(recipient: FailedRecipient) -> list[bytes]:
+    """The keyed hashes of the addresses that a notice gives one recipient, the failed one first."""
+    found = (matching.digest_of(address) for address in (recipient.address, *recipient.aliases))
+    return [digest for digest in found if digest is not None]
 
 
 def _about_one(

@@ -298,6 +298,14 @@ def test_the_address_in_a_bounce_may_be_spelt_in_capitals(desk: Desk, sent: Mess
     assert reread(sent).bounce_kind == "hard"
 
 
+def test_the_address_a_mail_was_first_sent_to_is_that_of_its_message(desk: Desk, sent: Message) -> None:
+    """The failed one lies behind it, so ours is not suppressed for it."""
+    raw = mails.bounce(sent, recipient="behind@elsewhere.example", original="")
+    named = f"Original-Recipient: rfc822; {sent.recipient}\nFinal-Recipient:".encode()
+    judged(desk, sent, raw.replace(b"Final-Recipient:", named))
+    assert (reread(sent).bounce_kind, Suppression.everywhere.exists()) == ("soft", False)
+
+
 def test_a_return_path_tells_its_message_whatever_else_is_missing(desk: Desk) -> None:
     desk.released(1, credentials=[desk.credential(plus_addressing=True)])
     [claimed] = desk.send_due()
