@@ -41,7 +41,7 @@ bench: $(VENV)/dev.stamp ## Measure speed; what `make test` leaves out
 	@$(BIN)/python -m pytest -m bench -p no:randomly -s tests/benchmarks $(PYTEST_ARGS)
 
 faults: $(VENV)/dev.stamp ## Kill everything at random, for long; SEED=… ROUNDS=… REPEATS=… choose
-	@$(BIN)/python -m pytest -m faults_long -p no:randomly -s tests/faults $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m faults_long -p no:randomly -s tests $(PYTEST_ARGS)
 
 lock: ## Write the lock files anew from the requirement files (needs uv)
 	uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock
