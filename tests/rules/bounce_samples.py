@@ -699,6 +699,45 @@ WORDS = [
         ids=(),
     ),
     Sample(
+        "only the subject names the recipient",
+        notice("MAILER-DAEMON@mx.example", "User unknown: bob@dest.example", "Mail not delivered.\n"),
+        BOB_UNKNOWN,
+        ids=(),
+    ),
+    Sample(
+        "stars stand in place of the recipient",
+        notice(
+            "MAILER-DAEMON@mx.example",
+            "Returned mail",
+            "  ----- The following addresses had delivery problems -----\n********@dest.example\n\nNo such user\n\n"
+            "----- Original message follows -----\n\n{original}",
+        ),
+        BOB_UNKNOWN,
+    ),
+    Sample(
+        "a delivery channel beside the address written to",
+        notice(
+            "postmaster@mx.example",
+            "Delivery Notification: Delivery has failed",
+            "Your message cannot be delivered to the following recipients:\n\n  Recipient address: bob@ims-ms-daemon\n"
+            "  Original address: bob@dest.example\n  Reason: Over quota\n",
+        ),
+        (("bob@dest.example", "5.2.2", False),),
+        ids=(),
+    ),
+    Sample(
+        "an error that is only temporary",
+        notice(
+            "MAILER-DAEMON@mx.example",
+            "Temporary Delivery Failure",
+            "It could not be delivered to one or more recipients. This is a temporary error. The message will be "
+            "retried.\n\nbob@dest.example\n",
+        ),
+        (("bob@dest.example", "", False),),
+        kind="delay",
+        ids=(),
+    ),
+    Sample(
         "only the returned message names the recipient",
         notice(
             "MAILER-DAEMON@mx.example",

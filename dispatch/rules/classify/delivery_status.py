@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dispatch.rules.classify.bounce_knowledge import BounceKnowledge, Rule
-from dispatch.rules.classify.dialects import failed_among, find_recipients, words_about
+from dispatch.rules.classify.dialects import Found, failed_among, find_recipients, words_about
 from dispatch.rules.classify.knowledge import Knowledge
 from dispatch.rules.classify.notice_text import Notice, open_notice
 from dispatch.rules.classify.report_fields import (
@@ -224,9 +224,17 @@ def _by_words(mail: Mail, notice: Notice, sign: str, hint: str, knowledge: Bounc
         return Classification(MailKind.DELAY, recipients=late_recipients, evidence=evidence)
     told = failure or _subject_sign(mail, knowledge) or mail.header("X-Failed-Recipients")
     if told and (found or (sign and notice.returned)):
-        judged = tuple(_judged(one.address, "", one.diagnostic, notice.text, knowledge) for one in found)
+        judged = tuple(_judged_by_words(one, mail, notice, knowledge) for one in found)
         return Classification(MailKind.BOUNCE, recipients=judged, evidence=evidence)
     return Classification(MailKind.MACHINE, evidence=(sign, UNCLASSIFIED)) if sign else None
+
+
+def _judged_by_words(found: Found, mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> FailedRecipient:
+    """The judgement by what the notice says; where that is nothing, by its subject."""
+    judged = _judged(found.address, "", found.diagnostic, notice.text, knowledge)
+    if judged.status:
+        return judged
+    return _judged(found.address, "", found.diagnostic, mail.header("Subject"), knowledge)
 
 
 def _is_late(mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> bool:

@@ -8,6 +8,7 @@ The order, each step only where the one before found nothing:
    or beside the reply of a server.
 4. Any other address in the machine's own words, if it is the only one, or one that the returned message went to.
 5. The returned message's only recipient.
+6. The only address in the subject.
 
 Whoever else is named in a notice has not failed: its reader, its sender, the sender of the returned message,
 postmasters and whom to contact.
@@ -39,6 +40,8 @@ _AT_START_AFTER = re.compile(
 _NOT_PEOPLE = re.compile(
     r"(?:mailer-?daemon|post-?master|mail-?daemon|abuse|no-?reply|do-?not-?reply|hostmaster|webmaster|helpdesk|support)@"
 )
+_REPLY_AHEAD = re.compile(r"[45]\d\d[ -]'")
+"""A reply's code that a quotation mark parts from the address: `552-'bob@example.org`."""
 _BEFORE = 90
 """Characters before an address that say what it is about."""
 _DIAGNOSTIC = 1000
@@ -72,7 +75,7 @@ def find_recipients(mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> t
         listed = _by_patterns(notice.text, knowledge, others) or _by_place(mentions, _went_to(notice.returned))
     if not listed:
         listed = [one for one in _went_to(notice.returned) if one not in others]
-        listed = listed if len(listed) == 1 else []
+        listed = listed if len(listed) == 1 else _in_subject(mail, others)
     wanted = tuple(dict.fromkeys(listed))[:_MAX_RECIPIENTS]
     return tuple(Found(address, _words_beside(notice.text, address, mentions, knowledge)) for address in wanted)
 
@@ -85,7 +88,7 @@ def words_about(address: str, notice: Notice, knowledge: BounceKnowledge) -> str
 def failed_among(mail: Mail, notice: Notice, addresses: Iterable[str]) -> tuple[str, ...]:
     """Those of `addresses` that may be failed recipients at all: no one who is merely named."""
     others = _other_people(mail, notice.returned)
-    return tuple(dict.fromkeys(one.lower() for one in addresses if one.lower() not in others))
+    return tuple(dict.fromkeys(one.lower() for one in addresses if _is_whole(one) and one.lower() not in others))
 
 
 def _other_people(mail: Mail, returned: Mail | None) -> frozenset[str]:
@@ -109,11 +112,18 @@ def _went_to(returned: Mail | None) -> tuple[str, ...]:
     return returned.addresses("To") or returned.addresses("Resent-To")
 
 
+def _in_subject(mail: Mail, others: frozenset[str]) -> list[str]:
+    """The address in the subject, if there is just one."""
+    matches = _ADDRESS.finditer(mail.header("Subject"))
+    found = {_cleaned(match["bracketed"] or match["plain"]) for match in matches} - others
+    return list(found) if len(found) == 1 else []
+
+
 def _by_patterns(text: str, knowledge: BounceKnowledge, others: frozenset[str]) -> list[str]:
     """What the first pattern that finds anybody finds."""
     for rule in knowledge.recipients:
         found = [_cleaned(match["address"]) for match in rule.pattern.finditer(text)]
-        if kept := [address for address in found if "@" in address and address not in others]:
+        if kept := [address for address in found if _is_whole(address) and address not in others]:
             return kept
     return []
 
@@ -131,7 +141,12 @@ def _mentions(text: str, knowledge: BounceKnowledge, others: frozenset[str]) -> 
     for match in _ADDRESS.finditer(text):
         address = _cleaned(match["bracketed"] or match["plain"])
         before = " ".join(text[max(match.start() - _BEFORE, 0) : match.start()].lower().split())
-        if address in others or _NOT_PEOPLE.match(address) or _any(knowledge.bystanders, before):
+        if (
+            not _is_whole(address)
+            or address in others
+            or _NOT_PEOPLE.match(address)
+            or _any(knowledge.bystanders, before)
+        ):
             continue
         yield _Mention(address, match.start(), match.end(), _stands_sure(text, match, before, knowledge))
 
@@ -156,9 +171,14 @@ def _any(rules: Iterable[Rule], words: str) -> bool:
     return any(rule.pattern.search(words) for rule in rules)
 
 
+def _is_whole(address: str) -> bool:
+    """Whether it names somebody: some providers put stars in place of the name."""
+    return "@" in address and "**" not in address
+
+
 def _cleaned(address: str) -> str:
     """The address in lower case, without what surrounds it."""
-    address = address.lower().strip("'`,;:<>(){} ").rstrip(".")
+    address = _REPLY_AHEAD.sub("", address.lower(), count=1).strip("'`,;:<>(){} ").rstrip(".")
     address = address.strip("[]") if address.startswith("[") or "[" not in address else address
     return address.removeprefix("mailto:").removeprefix("smtp:")
 
