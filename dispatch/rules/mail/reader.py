@@ -35,16 +35,24 @@ class _Fields:
     __slots__ = ()
 
     headers: tuple[tuple[str, str], ...]
+    places: Mapping[str, list[int]]
 
     def header(self, name: str) -> str:
         """The first value of that header; empty when there is none."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), "")
+        places = self.places.get(name.lower())
+        return self.headers[places[0]][1] if places else ""
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of that header, in order."""
-        wanted = name.lower()
-        return tuple(value for key, value in self.headers if key.lower() == wanted)
+        return tuple(self.headers[place][1] for place in self.places.get(name.lower(), ()))
+
+
+def _places(headers: tuple[tuple[str, str], ...]) -> dict[str, list[int]]:
+    """Where the headers of each name stand; a mail is asked for dozens of names."""
+    places: dict[str, list[int]] = {}
+    for place, (name, _) in enumerate(headers):
+        places.setdefault(name.lower(), []).append(place)
+    return places
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,10 @@ class Part(_Fields):
     filename: str = ""
     disposition: str = ""
     mail: "Mail | None" = None
+    places: Mapping[str, list[int]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", _places(self.headers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,10 @@ class Mail(_Fields):
     text: str
     html: str
     truncated: tuple[str, ...] = ()
+    places: Mapping[str, list[int]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", _places(self.headers))
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """The addresses in all headers of that name, lower-cased, at most 100."""
@@ -101,8 +117,7 @@ class Mail(_Fields):
         return tuple(ids)
 
     def _raw(self, name: str) -> list[str]:
-        wanted = name.lower()
-        return [value for key, value in self.raw_fields if key.lower() == wanted]
+        return [self.raw_fields[place][1] for place in self.places.get(name.lower(), ())]
 
 
 def read_mail(raw: bytes) -> Mail:
@@ -157,7 +172,7 @@ def _read(data: bytes, depth: int, budget: _Budget) -> Mail:
 
 
 def _decoded(block: HeaderBlock) -> tuple[tuple[str, str], ...]:
-    return tuple((name, clean_value(decode_words(value))) for name, value in block.fields)
+    return tuple((name, clean_value(decode_words(value)) if "=?" in value else value) for name, value in block.fields)
 
 
 def _first(block: HeaderBlock, name: str) -> str:
