@@ -10,6 +10,14 @@ from ampout.supervisor.private_files import write_privately
 PROJECT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_DATA = PROJECT / ".data"
 NAME = "environment.json"
+PLACEHOLDERS = {
+    "SECRET_KEY": "placeholder",
+    "DIGEST_KEY": "placeholder",
+    "FIELD_KEYS": "A" * 43 + "=",
+    "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
+    "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+}
+"""What the settings cannot do without, for a command that uses no key and connects to nothing."""
 
 
 def keep_environment(data: Path, settings: Mapping[str, str]) -> None:
@@ -26,4 +34,10 @@ def adopt_environment() -> None:
     if "DATABASE_URL" in os.environ or not path.is_file():
         return
     for name, value in json.loads(path.read_text()).items():
+        os.environ.setdefault(name, value)
+
+
+def fill_placeholders() -> None:
+    """Let a command that uses no key and connects to nothing run where nothing is installed yet; what is set stays."""
+    for name, value in PLACEHOLDERS.items():
         os.environ.setdefault(name, value)

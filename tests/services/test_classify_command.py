@@ -19,13 +19,7 @@ from tests.rules.mails import ANSWERS_US, mail
 PROJECT = Path(__file__).resolve().parents[2]
 KEYS = ["path", "kind", "recipients", "return_date", "language", "reply_text", "evidence"]
 TODAY = date(2026, 7, 20)
-NO_DATABASE = {
-    "SECRET_KEY": "x",
-    "DIGEST_KEY": "y",
-    "FIELD_KEYS": "A" * 43 + "=",
-    "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
-    "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
-}
+REQUIRED = {"SECRET_KEY", "DIGEST_KEY", "FIELD_KEYS", "DATABASE_URL", "CELERY_BROKER_URL"}
 
 
 @pytest.fixture
@@ -44,9 +38,11 @@ def classified(*arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.getvalue().splitlines()]
 
 
-def run(arguments: Sequence[str], stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+def run(nowhere: Path, arguments: Sequence[str], stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    """The command as after `make setup`: without a setting, `nowhere` being an empty data folder."""
     command = [sys.executable, str(PROJECT / "manage.py"), "classify", *arguments]
-    environment = {**os.environ, **NO_DATABASE}
+    environment = {name: value for name, value in os.environ.items() if name not in REQUIRED}
+    environment["AMPOUT_DATA"] = str(nowhere)
     return subprocess.run(
         command, input=stdin, capture_output=True, cwd=PROJECT, env=environment, timeout=120, check=False
     )
@@ -119,9 +115,9 @@ def test_only_the_beginning_of_a_huge_file_is_read(tmp_path: Path) -> None:
     assert judge_file(str(path), today=TODAY)["kind"] == "reply"
 
 
-def test_paths_come_by_line_on_stdin_and_no_database_is_needed(tmp_path: Path, reply: Path) -> None:
+def test_paths_come_by_line_on_stdin_and_no_setting_is_needed(tmp_path: Path, reply: Path) -> None:
     odd = os.fsencode(tmp_path) + b"/\xff.eml"
-    done = run([], os.fsencode(reply) + b"\n\n" + odd + b"\r\n")
+    done = run(tmp_path / "nowhere", [], os.fsencode(reply) + b"\n\n" + odd + b"\r\n")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr) == (0, b"")
     assert [os.fsencode(verdict["path"]) for verdict in found] == [os.fsencode(reply), odd]
