@@ -44,8 +44,15 @@ class ApiKey(AccountOwned):
         choices=[(kind.value, kind.value) for kind in ClientKind],
         default=ClientKind.DIRECT.value,
     )
-    scopes = models.JSONField(default=all_scopes, editable=False, help_text="What it may do: read, write, send, admin.")
-    is_rate_limited = models.BooleanField(default=True, help_text="Unlimited ones are for tests; operators set it.")
+    scopes = models.JSONField(
+        default=all_scopes,
+        db_default=all_scopes(),
+        editable=False,
+        help_text="What it may do: read, write, send, admin.",
+    )
+    is_rate_limited = models.BooleanField(
+        default=True, db_default=True, help_text="Unlimited ones are for tests; operators set it."
+    )
     prefix = models.CharField(max_length=12, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the key, in hex.")
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)

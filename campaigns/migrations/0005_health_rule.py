@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='campaign',
             name='health_rule',
-            field=models.CharField(choices=[('fixed', 'fixed'), ('evidence', 'evidence')], default='fixed', max_length=16),
+            field=models.CharField(choices=[('fixed', 'fixed'), ('evidence', 'evidence')], db_default='fixed', default='fixed', max_length=16),
         ),
         migrations.AddField(
             model_name='campaign',

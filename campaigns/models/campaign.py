@@ -46,7 +46,7 @@ class Campaign(AccountOwned):
     bounce_rate_threshold = models.DecimalField(max_digits=4, decimal_places=2, default=8)
     bounce_rate_min_sends = models.PositiveIntegerField(default=20)
     health_rule = models.CharField(
-        max_length=16, default="fixed", choices=[("fixed", "fixed"), ("evidence", "evidence")]
+        max_length=16, default="fixed", db_default="fixed", choices=[("fixed", "fixed"), ("evidence", "evidence")]
     )
     health_since = models.DateTimeField(
         null=True, blank=True, help_text="Start of the period that the evidence rule judges; empty: from the beginning."

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='smtpcredential',
             name='plus_addressing',
-            field=models.BooleanField(default=False, help_text='Mail to local+tag@domain reaches this mailbox, so each bounce may name its message.'),
+            field=models.BooleanField(db_default=False, default=False, help_text='Mail to local+tag@domain reaches this mailbox, so each bounce may name its message.'),
         ),
         migrations.CreateModel(
             name='ProviderHook',

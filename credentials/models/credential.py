@@ -28,6 +28,7 @@ class SmtpCredential(AccountOwned):
     imap_password = EncryptedTextField(blank=True)
     plus_addressing = models.BooleanField(
         default=False,
+        db_default=False,
         help_text="Mail to local+tag@domain reaches this mailbox, so each bounce may name its message.",
     )
     disabled_at = models.DateTimeField(null=True, blank=True)

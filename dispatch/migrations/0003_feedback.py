@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='message',
             name='bounce_kind',
-            field=models.CharField(blank=True, choices=[('hard', 'hard'), ('soft', 'soft')], help_text='Hard: the address is no good.', max_length=4),
+            field=models.CharField(blank=True, choices=[('hard', 'hard'), ('soft', 'soft')], db_default='', default='', help_text='Hard: the address is no good.', max_length=4),
         ),
         migrations.AddField(
             model_name='message',

@@ -46,6 +46,8 @@ class Message(AccountOwned):
     bounce_kind = models.CharField(
         max_length=4,
         blank=True,
+        default="",
+        db_default="",
         choices=[("hard", "hard"), ("soft", "soft")],
         help_text="Hard: the address is no good.",
     )

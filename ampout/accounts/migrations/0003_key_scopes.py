@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='apikey',
             name='scopes',
-            field=models.JSONField(default=ampout.accounts.models.all_scopes, editable=False, help_text='What it may do: read, write, send, admin.'),
+            field=models.JSONField(db_default=['read', 'write', 'send', 'admin'], default=ampout.accounts.models.all_scopes, editable=False, help_text='What it may do: read, write, send, admin.'),
         ),
     ]

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='apikey',
             name='is_rate_limited',
-            field=models.BooleanField(default=True, help_text='Unlimited ones are for tests; operators set it.'),
+            field=models.BooleanField(db_default=True, default=True, help_text='Unlimited ones are for tests; operators set it.'),
         ),
     ]
