@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from ampout.lib import clock
 from campaigns.models import Campaign
@@ -56,16 +56,27 @@ def note_due(credential_ids: Iterable[uuid.UUID], *, now: datetime) -> None:
 def judge_due(credential_ids: Collection[uuid.UUID] | None = None, *, now: datetime | None = None) -> int:
     """Judge the credentials that wait for it, or those of them that are named; returns how many were judged.
 
-    Call it outside of any transaction, after the one that asked for it.
+    Call it outside of any transaction, after the one that asked for it. One that cannot be judged stays due, and
+    without a `wire`; the others are judged all the same.
     """
     now = now or clock.utc_now()
     due = HealthDue.objects.all() if credential_ids is None else HealthDue.objects.filter(credential__in=credential_ids)
     by_credential: dict[uuid.UUID, list[int]] = {}
     for due_id, credential_id in due.values_list("pk", "credential_id")[:10_000]:
         by_credential.setdefault(credential_id, []).append(due_id)
-    for credential_id, due_ids in sorted(by_credential.items()):
+    return sum(_try(credential_id, due_ids, now) for credential_id, due_ids in sorted(by_credential.items()))
+
+
+def _try(credential_id: uuid.UUID, due_ids: Sequence[int], now: datetime) -> bool:
+    try:
         _judge(credential_id, due_ids, now)
-    return len(by_credential)
+    except (OperationalError, InterfaceError):
+        # The database's own trouble: whoever asked asks again.
+        raise
+    except Exception:
+        logger.exception("The health of credential %s could not be judged; it waits.", credential_id)
+        return False
+    return True
 
 
 @transaction.atomic
