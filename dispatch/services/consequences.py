@@ -146,21 +146,24 @@ def _nothing(_message: Message, _finding: Finding, _now: datetime) -> bool:
 
 def _bounce_hard(message: Message, finding: Finding, now: datetime) -> bool:
     """True when it is news to health."""
-    stops.stop_enrollments(_concerned(message), StopReason.BOUNCED, now=now, bounce_reason=_words(finding))
+    words = _words(message, finding)
+    stops.stop_enrollments(_concerned(message), StopReason.BOUNCED, now=now, bounce_reason=words)
     return _mark_bounced(message, HARD, finding.occurred_at)
 
 
 def _bounce_soft(message: Message, finding: Finding, now: datetime) -> bool:
     if message.enrollment_id is not None:
-        own, words = [message.enrollment_id], _words(finding)
+        own, words = [message.enrollment_id], _words(message, finding)
         stops.stop_enrollments(own, StopReason.REFUSED, now=now, bounce_reason=words)
     if not message.bounce_kind:
         _mark_bounced(message, SOFT, finding.occurred_at)
     return False
 
 
-def _words(finding: Finding) -> str:
-    return storable(finding.text or finding.status or "returned", LONGEST_TEXT)
+def _words(message: Message, finding: Finding) -> str:
+    """Why it came back; servers like to repeat the address, so their own words are not for whoever was erased."""
+    said = "" if _is_erased(message) else finding.text
+    return storable(said or finding.status or "returned", LONGEST_TEXT)
 
 
 def _mark_bounced(message: Message, kind: str, at: datetime) -> bool:

@@ -443,6 +443,18 @@ def test_nothing_personal_is_kept_of_somebody_who_was_erased_meanwhile(desk: Des
     assert desk.violations() == []
 
 
+@pytest.mark.parametrize("effect", [E.HARD_BOUNCE, E.SOFT_BOUNCE])
+def test_a_bounce_after_an_erasure_is_told_without_the_servers_words(desk: Desk, effect: Effect) -> None:
+    message = sent(desk, steps=2)
+    assert message.contact_id is not None
+    deletion.erase_contact(desk.account, message.contact_id, now=desk.now)
+    draw(desk, message, effect, text="550 <max@x.example> unknown", status="5.1.1")
+    assert enrollment_of(message).bounce_reason == "5.1.1"
+    [event] = Event.everywhere.filter(type="enrollment.bounced")
+    assert event.data["bounce_reason"] == "5.1.1"
+    assert not event.data["contact_email"]
+
+
 # -- In any order, as often as you like
 
 SENDS = st.lists(st.sampled_from([effect for effect in E if effect is not E.WAIT]), min_size=1, max_size=5)
