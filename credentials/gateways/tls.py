@@ -2,7 +2,10 @@
 
 import functools
 import ssl
+import threading
 from pathlib import Path
+
+_making = threading.Lock()
 
 _TOO_OLD = frozenset(
     {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "NO_PROTOCOLS_AVAILABLE"}
@@ -17,7 +20,9 @@ def client_context(ca_file: str, *, insecure: bool) -> ssl.SSLContext:
     Raises OSError when the file cannot be read, ssl.SSLError when it holds no certificate.
     """
     changed = Path(ca_file).stat().st_mtime_ns if ca_file else 0
-    return _make_context(ca_file, changed, insecure)
+    # One at a time: a hundred mailboxes that are polled at once would each load the authorities for themselves.
+    with _making:
+        return _make_context(ca_file, changed, insecure)
 
 
 @functools.lru_cache(maxsize=16)
