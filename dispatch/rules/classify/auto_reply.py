@@ -7,8 +7,9 @@ automatic one is lost. So:
 2. So does a subject that only they have, unless it answers or passes on another one (`Re: Automatic reply: …`): then
    its words are those of that one. A subject that has such words in the middle needs a word in the text beside it.
 3. `Precedence`, `X-Auto-Response-Suppress` and the like decide for mail that does not refer to a message of ours. Where
-   it does, or answers through a list, they only hint: lists and whole companies put them on what people write. A null
-   return path and marks of loops only hint, but decide beside one of those, unless a list or a quotation is there too.
+   it does, or answers through a list or with a quotation, they only hint: lists and whole companies put them on what
+   people write. A null return path and marks of loops only hint, but decide beside one of those, unless a list or a
+   quotation is there too.
 4. The new text decides where it says enough. Each thing that it says (somebody is away, when they return, whom to turn
    to, …) weighs 1, that it is automatic weighs 3, and one of them must be more than politeness. It takes 2; 1 more
    where the subject answers another one, where the text quotes, asks, is long or was written with a program for people;
@@ -109,7 +110,7 @@ def find_auto_reply(
 
 def _is_hinted(traits: Traits, subject: Subject, new: NewText, *, refers_to_us: bool) -> bool:
     """Whether the headers of rule 3 decide."""
-    if not traits.hints or (traits.by_list and subject.answers):
+    if not traits.hints or (subject.answers and (traits.by_list or new.quotes)):
         return False
     return not refers_to_us or bool(traits.leanings and not traits.by_list and not new.quotes)
 

@@ -46,7 +46,7 @@ def classify(mail: Mail, knowledge: Knowledge, *, received_on: date, refers_to_u
         speaks = find_auto_subject(traits, subject, knowledge.auto_replies) and _speaks_for_somebody(traits)
         return _auto_reply(mail, new, traits, received_on, notice.evidence) if speaks else notice
     evidence = find_auto_reply(traits, subject, new, knowledge.auto_replies, refers_to_us=refers_to_us)
-    machine = find_machine(mail, new, refers_to_us=refers_to_us)
+    machine = find_machine(mail, new, answers=refers_to_us or subject.answers)
     if evidence and (not machine or _is_answer(traits, subject, knowledge)):
         return _auto_reply(mail, new, traits, received_on, evidence)
     if machine or traits.nobody:

@@ -1,6 +1,6 @@
 """Mail of machines that is no answer of any kind: receipts, replies of calendars, newsletters, notifications.
 
-Where it refers to a message of ours it is never bulk: lists and companies put the same headers on what people write.
+Where it answers another mail it is never bulk: lists and companies put the same headers on what people write.
 """
 
 import re
@@ -33,14 +33,14 @@ _BULK_HEADERS = (
 """Headers by which bulk senders tell their mails apart."""
 
 
-def find_machine(mail: Mail, new: NewText, *, refers_to_us: bool) -> tuple[str, ...]:
-    """What shows that nobody wrote this, as sentences; empty when nothing does."""
+def find_machine(mail: Mail, new: NewText, *, answers: bool) -> tuple[str, ...]:
+    """What shows that nobody wrote this, as sentences; empty when nothing does. It `answers` another mail, or not."""
     if mail.parameters.get("report-type", "").lower() == "disposition-notification":
         return ("A receipt (RFC 8098)",)
     method = _calendar_method(mail)
     if method in {"REPLY", "COUNTER", "CANCEL", "REFRESH"} and (not new.text or _by_calendar(mail)):
         return (f"A calendar's answer: METHOD:{method}",)
-    return () if refers_to_us else _bulk(mail)
+    return () if answers else _bulk(mail)
 
 
 def _calendar_method(mail: Mail) -> str:

@@ -19,7 +19,9 @@ WROTE = _words(
     написав|написала|написав(ла)|пише|пише|yazdi|sunu yazdi|が書きました|さんは書きました|のメール|写道|寫道|写到
     님이 작성|작성|كتب|كتبت|كتب/كتبت|כתב|כתבה|מאת|נכתב על ידי|نوشت|da viet|viet|menulis|menulis pada|tulis|เขียนว่า
     je napisao|je napisala|napisao|napisala|napisao/la|je napisal|je napisala|je napisal/a|kirjutas|rakstija|rase|parase
-    va escriure|escrigue|idatzi du|ने लिखा|wrote on|escribiu|a scris urmatoarele|schrijft|schreibt|skriver|scribeva
+    va escriure|escrigue
+    је написао|је написала|је написао/ла|je napisao/la|quoting|zitat von|citando|missatge de
+    idatzi du|ने लिखा|wrote on|escribiu|a scris urmatoarele|schrijft|schreibt|skriver|scribeva
     """
 )
 """Verbs of the line above a quotation: `On … Ann Berg wrote:`."""
@@ -45,13 +47,15 @@ _LABELS = {
         remetente|expediteur|absender|avsender|afsender|avsandare|afzender|nadawca|odesilatel|odosielatel|отправитель
         відправник|подател|posiljatelj|siuntejas|sutitajs|fra og med|จาก|gonderici|ot|sendt af""",
     DATE: """date|sent|gesendet|datum|envoye|date d'envoi|enviado|enviado el|enviado em|fecha|inviato|data|verzonden
+        enviada|enviada em|enviat|enviat el|date sent|sent on|gesendet am|verzonden op
         skickat|skickades|sendt|sendt den|dato|lahetetty|paivamaara|wyslano|wyslany|odeslano|odoslane|datum odeslani
         elkuldve|kuldve|datum|trimis|изпратено|дата|ημερομηνια|σταλθηκε|отправлено|дата отправки|надіслано|gonderildi
         gonderilme|tarih|送信日時|日時|日付|发送时间|寄件日期|日期|时间|傳送時間|보낸 날짜|날짜|보낸날짜|تاريخ
         التاريخ|أرسل
         تم الإرسال|תאריך|נשלח|ngay|da gui|tanggal|dikirim|dihantar|tarikh|poslano|poslato|kuupaev|saadetud|datums
         nosutits|issiusta|วันที่|ส่ง|gonderme tarihi|received|eingegangen""",
-    TO: """to|an|a|para|aan|till|til|vastaanottaja|do|komu|pro|cimzett|catre|до|към|προς|кому|kime|alici|宛先|收件人
+    TO: """to|an|a|para|per a|toi
+        aan|till|til|vastaanottaja|do|komu|pro|cimzett|catre|до|към|προς|кому|kime|alici|宛先|收件人
         收件者|받는 사람|받는사람|إلى|אל|den|kepada|ke|prima|za|saaja|kam|kam|ถึง|destinatario|destinataire|empfanger
         mottagare|modtager|mottaker|ontvanger|adresat|prijemce|prijemca|получатель|одержувач|получател|gavejas
         destinatari
@@ -89,7 +93,8 @@ SEPARATORS = _words(
     رسالة معاد توجيهها|הודעה מקורית|הודעה שהועברה|thu goc|tin nhan goc|thu chuyen tiep|pesan asli|pesan terusan
     mesej asal|izvorna poruka|originalna poruka|proslijedena poruka|prosledena poruka|izvirno sporocilo
     posredovano sporocilo|algne kiri|algne sonum|originalais zinojums|sakotneja vestule|pradinis laiskas
-    missatge original|missatge reenviat|reply message|reply above this line|original-mail|messaggio di origine
+    missatge original|missatge reenviat|邮件原件|mensagem reenviada
+    inicio da mensagem reenviada|reply message|reply above this line|original-mail|messaggio di origine
     """
 )
 """What stands between dashes above a whole quoted or forwarded mail."""

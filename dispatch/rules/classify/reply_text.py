@@ -35,10 +35,23 @@ _WROTE = re.compile(
 _AFTER_INTRODUCTION = "\"'*_ \t\xa0\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """What may stand behind the colon: marks of bold and of the direction of writing."""
 _QUOTED = re.compile(r" {0,3}[>＞]")
+_BETWEEN_ARROWS = re.compile(r">>> ?[^\s>][^>\n]{0,80}(?:<[^<>\s]{3,100}>)?[^>\n]{0,20}[0-9][^>\n]{0,20}>>>\s*")
+"""How GroupWise introduces the original that it puts below without marks: `>>> Ann Berg 06/10/26 9:10 AM >>>`."""
 _NAMED_SENDER = re.compile(r"[^\s<>@]@[^\s<>@]+[>)\]]?[\"' ]{0,3}$")
-_LABEL = re.compile(r"[\s*_|]{0,6}([^\W\d_][^:：*\n]{0,29}?)[\s*_]{0,4}[:：]")
+_LABEL = re.compile(r"[\s*_|\u200e\u200f\u202a-\u202e]{0,6}([^\W\d_][^:：*\n]{0,29}?)[\s*_]{0,4}[:：]")
 _BETWEEN_DASHES = re.compile(r"[\s>]{0,4}[-_=*—–]{1,40}\s{0,4}(\S[^\n]{2,60}?)[\s:]{0,4}[-_=*—–]{1,40}\s*")
-_SEPARATOR_LINES = frozenset({"begin forwarded message", "anfang der weitergeleiteten nachricht", "forwarded message"})
+_BEGINS_ORIGINAL = (
+    "begin",
+    "start",
+    "anfang",
+    "debut",
+    "inicio",
+    "inizio",
+    "forwarded",
+    "vidarebefordrat",
+    "videresen",
+)
+"""How a separator without dashes begins, with a colon at its end."""
 _ONLY_DASHES = re.compile(r"[\s_=*—–-]*[_=*—–-]{3}[\s_=*—–-]*")
 
 
@@ -58,6 +71,9 @@ def trim_quotation(text: str) -> NewText:
     index = 0
     while index < len(lines):
         looks = index < _LINES_LOOKED_AT
+        if _BETWEEN_ARROWS.fullmatch(lines[index]):
+            quotes = True
+            break
         if _QUOTED.match(lines[index]):
             quotes = True
         elif looks and _begins_original(lines, index):
@@ -111,6 +127,8 @@ def _lines_before(kept: Sequence[str], lines: Sequence[str], index: int) -> list
 
 def _introduces(folded: str, *, marked: bool) -> bool:
     has_digit = any(character.isdigit() for character in folded)
+    if marked and _NAMED_SENDER.search(folded):
+        return True
     if _WROTE.search(folded):
         return marked or "@" in folded or (has_digit and _opens(folded))
     return has_digit and _NAMED_SENDER.search(folded) is not None and len(folded) < 200
@@ -154,7 +172,7 @@ def _is_separator(line: str) -> bool:
     if found:
         return fold_line(found[1]).rstrip(".: ") in SEPARATORS
     folded = fold_line(line[:80]).rstrip(": ")
-    return line.rstrip().endswith(":") and folded in _SEPARATOR_LINES
+    return line.rstrip().endswith(":") and folded.startswith(_BEGINS_ORIGINAL) and folded in SEPARATORS
 
 
 def _begins_headers(lines: Sequence[str], index: int) -> bool:

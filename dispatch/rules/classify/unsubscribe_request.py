@@ -39,6 +39,8 @@ _CONVERSATION = re.compile(
     r"|(?:am|'m|are|'re|be) interested|happy to (?:talk|chat|discuss|meet)"
     r"|send me (?:more|the|your) (?:info|details|deck|pricing|proposal)"
     r"|(?:from|off) (?:the |this )?(?:cc|thread|meeting|invite|call|attendees|guest list|calendar)\b"
+    r"|teilnehmerliste|gasteliste|liste des (?:participants|invites)|lista (?:de|dei) (?:asistentes|parti?cipant[ei]s?)"
+    r"|^stop[!,.]? (?:before|wait|right|hold)|(?:invoices?|brochure|catalogue?|parcel)\b.{0,20}(?:by post|enough)"
     r"|mehr (?:dazu|erfahren)|klingt (?:gut|interessant)|en savoir plus|cuenteme|dime mas|mi interessa|saber mais"
 )
 """Words of one who wants to go on talking, or to be left out of something else."""
