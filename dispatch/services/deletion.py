@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from ampout.accounts.models import Account
 from ampout.lib import clock, sql
 from ampout.lib.errors import NotFound
-from campaigns.models import Campaign, CampaignCredential, Contact, ContactImport, Enrollment
+from campaigns.models import Campaign, CampaignCredential, Contact, ContactImport
 from campaigns.rules.enrollment_state import StopReason
 from credentials.models import SmtpCredential
 from dispatch.models import Attempt, Message
@@ -51,6 +51,14 @@ SET data = event.data || '{"contact_email": null, "bounce_reason": null}'
 FROM facts WHERE event.account_id = facts.account_id AND event.fact = facts.fact
 """
 
+_CLEAR_REASONS = """
+UPDATE campaigns_enrollment SET bounce_reason = ''
+WHERE id IN (SELECT id FROM campaigns_enrollment WHERE contact_id = ANY(%(contacts)s) ORDER BY id FOR NO KEY UPDATE)
+"""
+_CLEAR_MESSAGES = """
+UPDATE dispatch_message SET recipient = '', subject = '', reply_text = ''
+WHERE id IN (SELECT id FROM dispatch_message WHERE id = ANY(%(messages)s) ORDER BY id FOR UPDATE)
+"""
 _CLEAR_FEEDBACK = """
 UPDATE dispatch_feedback SET text = '', subject = '', sender = '', evidence = '[]' WHERE message_id = ANY(%(messages)s)
 """
@@ -142,19 +150,24 @@ def _delete_contacts(contacts: "QuerySet[Contact]", now: datetime) -> None:
     clear_personal_fields(ids)
 
 
+@transaction.atomic
 def clear_personal_fields(contact_ids: list[uuid.UUID]) -> int:
-    """Clear the personal fields of deleted contacts with nothing under way; the others are cleared by a later tick."""
+    """Clear the personal fields of deleted contacts with nothing under way; the others are cleared by a later tick.
+
+    Contacts, enrollments, and messages are locked in this order, each by id: what came back is judged meanwhile, and
+    either keeps nothing or is seen here.
+    """
     busy = Message.everywhere.filter(
         contact_id__in=contact_ids, state__in=[state.value for state in OUTSTANDING]
     ).values("contact_id")
     idle = Contact.everywhere.filter(pk__in=contact_ids, deleted_at__isnull=False).exclude(pk__in=busy)
-    ids = list(idle.values_list("pk", flat=True))
+    ids = list(idle.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    sql.execute(_CLEAR_REASONS, {"contacts": ids})
     facts = {"contacts": ids, "outstanding": sorted(OUTSTANDING)}
     messages = [row[0] for row in sql.fetch(_MESSAGES_OF, facts)]
-    Message.everywhere.filter(pk__in=messages).update(recipient="", subject="", reply_text="")
+    sql.execute(_CLEAR_MESSAGES, {"messages": messages})
     # Servers like to repeat the address in their answers, and events tell of it.
     Attempt.everywhere.filter(message__in=messages).update(reply_text="")
-    Enrollment.everywhere.filter(contact_id__in=ids).update(bounce_reason="")
     sql.execute(_CLEAR_EVENTS, {"contacts": ids})
     for statement in (_CLEAR_FEEDBACK, _CLEAR_NOTICES, _CLEAR_HITS):
         sql.execute(statement, {"messages": messages})

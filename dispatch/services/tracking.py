@@ -62,8 +62,11 @@ def record_hit(
         return None
     resolve_by_evidence([message.pk], kind.value, now=now)
     verdict = judge_hit(_facts(kind, message, visitor, now))
-    # The address is emptied at erasure: from then on nothing about whoever reads the message is kept.
-    erased = not message.recipient
+    if verdict.label is HitLabel.HUMAN and message.enrollment_id is not None:
+        _note_open(message.enrollment_id, now)
+    # The address is emptied at erasure: from then on nothing about whoever reads the message is kept. It is looked at
+    # anew and locked, after the enrollment as ever: an erasure under way is waited for, a later one clears this hit.
+    erased = not Message.everywhere.select_for_update(no_key=True, of=("self",)).get(pk=message_id).recipient
     Hit.everywhere.create(
         account_id=message.account_id,
         message=message,
@@ -75,8 +78,6 @@ def record_hit(
         network="" if erased else visitor.network[:64],
         occurred_at=now,
     )
-    if verdict.label is HitLabel.HUMAN and message.enrollment_id is not None:
-        _note_open(message.enrollment_id, now)
     return verdict.label
 
 

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from ampout.events.models import Event
 from ampout.lib import clock
 from campaigns.models import Suppression
-from dispatch.models import Feedback, Message, Notice
+from dispatch.models import Feedback, Hit, Message, Notice
 from dispatch.rules.consequences import Effect
-from dispatch.services import deletion, evidence, notices, stops
+from dispatch.rules.hits import HitKind
+from dispatch.services import deletion, evidence, notices, stops, tracking
 from dispatch.services.claim import Claim
 from dispatch.services.evidence import Resolution
+from dispatch.services.tracking import Visitor
 from tests import factories
 from tests.services import mails
 from tests.services.came_back import draw
@@ -161,6 +164,41 @@ def test_an_erasure_that_comes_second_clears_what_was_written() -> None:
         erasing.result()
     made = Feedback.everywhere.get()
     assert (made.text, made.sender) == ("", "")
+
+
+def erased_with(desk: Desk, sent: Message) -> Callable[[], None]:
+    """The erasure of the person that a message went to, to be called."""
+    assert sent.contact_id is not None
+    contact_id = sent.contact_id
+    return lambda: deletion.erase_contact(desk.account, contact_id, now=desk.now)
+
+
+def test_a_reader_meets_an_erasure_and_leaves_no_trace() -> None:
+    desk = Desk()
+    desk.released(1)
+    [claimed] = desk.send_due()
+    sent = message_of(claimed)
+    visitor = Visitor("GET", user_agent="Mozilla/5.0", network="198.51.100.0/24")
+    with Held(erased_with(desk, sent)) as erasing:
+        reading = Waiting(lambda: tracking.record_hit(HitKind.OPEN, sent.pk, visitor)).until_it_waits()
+        erasing.commit()
+        reading.result()
+    hit = Hit.everywhere.get()
+    assert (hit.user_agent, hit.network) == ("", "")
+
+
+def test_an_erasure_holds_no_message_while_it_waits_for_a_sequence() -> None:
+    desk = Desk()
+    desk.released(1)
+    [claimed] = desk.send_due()
+    sent = message_of(claimed)
+    draw(desk, sent, E.REPLY)
+    with Held(lambda: stops.lock_enrollments([sent.place[0].pk])) as judging:
+        erasing = Waiting(erased_with(desk, sent)).until_it_waits()
+        with transaction.atomic():
+            assert Message.everywhere.select_for_update(nowait=True, of=("self",)).filter(pk=sent.pk).exists()
+        judging.commit()
+        erasing.result()
 
 
 def test_a_proof_and_an_operators_choice_do_not_both_hold(monkeypatch: pytest.MonkeyPatch) -> None:
