@@ -29,7 +29,7 @@ class Mailbox(models.Model):
         verbose_name_plural = "mailboxes"
 
     def __str__(self) -> str:
-        return f"mailbox of {self.credential_id}"
+        return f"mailbox {self.login or self.credential_id}"
 
 
 class MailboxFolder(models.Model):

@@ -18,7 +18,7 @@ from ampout.events.models import Event
 from campaigns.models import Campaign, Contact, Enrollment, Suppression
 from campaigns.rules.suppression import SuppressionReason
 from credentials.models import SmtpCredential
-from dispatch.models import DeliveryWorker, Message, MxVerdict
+from dispatch.models import DeliveryWorker, Feedback, Message, MxVerdict, Notice
 from tests import factories
 from tests.pages import admin_records
 from tests.pages.admin_pages import count_queries, history_url, read
@@ -194,6 +194,24 @@ def test_a_message_shows_its_attempts_and_links_to_what_it_belongs_to(operator: 
         assert related is not None
         assert f'href="{change_url(related)}"' in page
     assert 'id="attempt_rows-group"' in page
+
+
+def test_a_notice_is_told_in_words_and_its_headers_line_by_line(operator: Client) -> None:
+    notice = MAKERS[Notice]()
+    Notice.everywhere.filter(pk=notice.pk).update(
+        headers="From: ann@example.com\nSubject: Away", verdict={"kind": "auto_reply", "effects": ["wait"]}
+    )
+    assert "auto reply: wait" in read(operator, list_url(Notice))
+    assert "From: ann@example.com\nSubject: Away</div>" in read(operator, change_url(notice))
+
+
+@pytest.mark.parametrize(("hard", "words"), [(True, ">hard<"), (False, ">soft<"), (None, ">-<")])
+def test_only_a_bounce_is_hard_or_soft(operator: Client, hard: bool | None, words: str) -> None:
+    feedback = MAKERS[Feedback]()
+    Feedback.everywhere.filter(pk=feedback.pk).update(hard=hard)
+    cell = re.search(r"field-hard_or_soft[^>]*>.*?</td>", read(operator, list_url(Feedback)), re.DOTALL)
+    assert cell is not None
+    assert words in re.sub(r"\s+", "", cell.group())
 
 
 def test_a_campaign_counts_its_messages_by_state(operator: Client) -> None:

@@ -98,6 +98,17 @@ def hexadecimal(field: str) -> Column:
     return column
 
 
+def as_written(field: str) -> Column:
+    """A column that keeps the line breaks of a text."""
+
+    @admin.display(description=capfirst(field.replace("_", " ")))
+    def column(record: Any) -> SafeString:
+        return format_html('<div class="whitespace-pre-wrap break-words">{}</div>', getattr(record, field))
+
+    column.__name__ = field
+    return column
+
+
 def set_or_not(field: str, description: str) -> Column:
     """A column that tells whether a secret is there. The secret itself is not read: see `RecordAdmin.get_queryset`."""
 

@@ -14,7 +14,7 @@ from ampout.lib.errors import Unprocessable
 from campaigns.models import CampaignCredential, Enrollment
 from credentials.models import ProviderHook, SmtpCredential
 from credentials.rules.credential_state import DisabledReason
-from dispatch.models import Attempt, DailyUsage, Message
+from dispatch.models import Attempt, DailyUsage, Feedback, Mailbox, Message, Notice
 from dispatch.services.senders import disable_credential, reenable_credential
 
 
@@ -54,6 +54,9 @@ class SmtpCredentialAdmin(RecordAdmin):
         ("Daily usage", DailyUsage, "credential"),
         ("Enrollments it sent step 1 to", Enrollment, "smtp_credential"),
         ("Provider hooks", ProviderHook, "credential"),
+        ("Mailbox", Mailbox, "credential"),
+        ("Notices", Notice, "credential"),
+        ("Feedback", Feedback, "credential"),
     )
     actions = ("disable", "reenable")
 

@@ -5,22 +5,38 @@ from typing import Any, ClassVar
 from django.contrib import admin
 
 from ampout.api.admin.base import RecordAdmin
-from ampout.api.admin.columns import ACCOUNT, CREDENTIAL, hexadecimal, link_to
+from ampout.api.admin.columns import ACCOUNT, CREDENTIAL, as_written, hexadecimal, link_to, spaced
 from ampout.api.admin.filters import code_filter
 from dispatch.models import Feedback, Hit, Notice
 from dispatch.rules.classify.verdict import MailKind
+
+
+@admin.display(description="Verdict")
+def verdict_in_brief(notice: Notice) -> str:
+    """What a notice was taken for, and what that did: `auto reply: wait`; `-` until it is judged."""
+    kind = spaced(notice.verdict.get("kind") or "")
+    effects = ", ".join(spaced(effect) for effect in notice.verdict.get("effects") or ())
+    return f"{kind}: {effects}" if effects else kind or "-"
+
+
+@admin.display(description="Bounce", ordering="hard")
+def hard_or_soft(feedback: Feedback) -> str:
+    """Which kind of bounce it is; `-` for all else."""
+    if feedback.hard is None:
+        return "-"
+    return "hard" if feedback.hard else "soft"
 
 
 @admin.register(Notice)
 class NoticeAdmin(RecordAdmin):
     """Mails and providers' calls. The body is nobody's to read here; the verdict says what was made of it."""
 
-    list_display = ("received_at", "source", CREDENTIAL, "verdict", "processed_at", "failures", "error")
+    list_display = ("received_at", "source", CREDENTIAL, verdict_in_brief, "processed_at", "failures", "error")
     list_filter = ("source", ("processed_at", admin.EmptyFieldListFilter), "received_at")
     search_fields = ("credential__from_email", "error")
     search_ids = ("pk", "credential_id", "account_id")
     related = ("account", "credential")
-    replaced: ClassVar[Any] = {"dedupe": hexadecimal("dedupe")}
+    replaced: ClassVar[Any] = {"dedupe": hexadecimal("dedupe"), "headers": as_written("headers")}
 
 
 @admin.register(Feedback)
@@ -30,7 +46,7 @@ class FeedbackAdmin(RecordAdmin):
     list_display = (
         "occurred_at",
         "kind",
-        "hard",
+        hard_or_soft,
         "status",
         "sender",
         link_to("message", text=lambda message: message.message_id),

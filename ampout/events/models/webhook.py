@@ -73,6 +73,7 @@ class WebhookDelivery(AccountOwned):
 
     class Meta(AccountOwned.Meta):
         ordering = ("-created_at", "id")
+        verbose_name_plural = "webhook deliveries"
         constraints = (
             models.UniqueConstraint(fields=["event", "endpoint"], name="one_delivery_per_event_and_endpoint"),
             status_constraint("state", DeliveryState, "webhook_delivery_state"),
