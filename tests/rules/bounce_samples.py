@@ -738,6 +738,56 @@ WORDS = [
         ids=(),
     ),
     Sample(
+        "a pipe that an alias led to",
+        notice(
+            "Mail Delivery Subsystem <MAILER-DAEMON@mx.example>",
+            "Returned mail: see transcript for details",
+            '   ----- The following addresses had permanent fatal errors -----\n"|/usr/bin/procmail -a bob"\n'
+            "    (reason: 550 5.1.1 User unknown)\n    (expanded from: <bob@dest.example>)\n",
+        ),
+        BOB_UNKNOWN,
+        ids=(),
+    ),
+    Sample(
+        "an address of X.400 that holds another",
+        notice(
+            "System Administrator <postmaster@mx.example>",
+            "Undeliverable: A question",
+            "did not reach the following recipient(s):\n\nc=us;a= ;p=dest;dda:SMTP=bob@dest.example; on Tue, 3 Mar\n"
+            "2026 10:00:00 +0000\n    The recipient name is not recognized\n",
+        ),
+        BOB_UNKNOWN,
+        ids=(),
+    ),
+    Sample(
+        "a reason, and no word of failure that is known",
+        notice("MAILER-DAEMON@mx.example", "Pranešimas", "Gavėjas <bob@dest.example>: user unknown\n"),
+        BOB_UNKNOWN,
+        ids=(),
+    ),
+    Sample(
+        "a copy behind two rulers with words",
+        notice(
+            "Mail Delivery System <Mailer-Daemon@mx.example>",
+            "Mail delivery failed: returning message to sender",
+            "A message that you sent was longer than the maximum size allowed on this system. It was not delivered to "
+            "any recipients.\n\n------ This is a copy of your message, including all the headers.\n------ No more than "
+            "100K characters of the body are included.\n\n{original}",
+        ),
+        (("bob@dest.example", "5.3.4", False),),
+    ),
+    Sample(
+        "a success in plain words",
+        notice(
+            "postmaster@mx.example",
+            "Delivery Status Notification (Relay)",
+            "Your message has been successfully relayed to the following recipients.\n\n  bob@dest.example\n",
+        ),
+        (),
+        kind="machine",
+        ids=(),
+    ),
+    Sample(
         "only the returned message names the recipient",
         notice(
             "MAILER-DAEMON@mx.example",

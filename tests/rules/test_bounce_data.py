@@ -11,7 +11,7 @@ from dispatch.rules.classify.status_codes import find_reason, plain_words
 
 KNOWN = load_knowledge().bounces
 SECTIONS = (
-    *("failures", "delays", "last_words", "subjects", "machines", "likely_machines", "cuts"),
+    *("failures", "delays", "successes", "last_words", "subjects", "machines", "likely_machines", "cuts"),
     *("leads", "bystanders"),
 )
 RULES = [(section, rule) for section in SECTIONS for rule in getattr(KNOWN, section)]

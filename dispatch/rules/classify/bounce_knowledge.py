@@ -69,6 +69,7 @@ class BounceKnowledge:
     words: tuple[Words, ...]
     failures: tuple[Rule, ...]
     delays: tuple[Rule, ...]
+    successes: tuple[Rule, ...]
     last_words: tuple[Rule, ...]
     subjects: tuple[Rule, ...]
     machines: tuple[Rule, ...]
@@ -80,7 +81,7 @@ class BounceKnowledge:
 
 
 _SECTIONS = (
-    *("failures", "delays", "last_words", "subjects", "machines", "likely_machines", "cuts"),
+    *("failures", "delays", "successes", "last_words", "subjects", "machines", "likely_machines", "cuts"),
     *("recipients", "leads", "bystanders"),
 )
 

@@ -24,7 +24,7 @@ from dispatch.rules.classify.report_fields import (
     has_status_part,
     read_report,
 )
-from dispatch.rules.classify.status_codes import judge_failure
+from dispatch.rules.classify.status_codes import find_reason, find_reply_code, find_status, judge_failure, plain_words
 from dispatch.rules.classify.verdict import Classification, FailedRecipient, MailKind
 from dispatch.rules.mail.reader import Mail
 
@@ -222,11 +222,22 @@ def _by_words(mail: Mail, notice: Notice, sign: str, hint: str, knowledge: Bounc
         recipients = tuple(_judged(one.address, "", one.diagnostic, "", knowledge) for one in found)
         late_recipients = tuple(replace(recipient, hard=False) for recipient in recipients)
         return Classification(MailKind.DELAY, recipients=late_recipients, evidence=evidence)
+    if _went_well(mail, notice, knowledge):
+        return Classification(MailKind.MACHINE, evidence=evidence)
     told = failure or _subject_sign(mail, knowledge) or mail.header("X-Failed-Recipients")
-    if told and (found or (sign and notice.returned)):
+    reasoned = any(find_reason(plain_words(one.diagnostic), knowledge) for one in found)
+    if (told or reasoned) and (found or (sign and notice.returned)):
         judged = tuple(_judged_by_words(one, mail, notice, knowledge) for one in found)
         return Classification(MailKind.BOUNCE, recipients=judged, evidence=evidence)
     return Classification(MailKind.MACHINE, evidence=(sign, UNCLASSIFIED)) if sign else None
+
+
+def _went_well(mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> bool:
+    """Whether the notice only says that a delivery succeeded."""
+    words = f"{_one_line(mail.header('Subject'))}\n{_one_line(notice.text[:_WORDS_READ])}"
+    if not _first(knowledge.successes, words) or _first(knowledge.last_words, words):
+        return False
+    return not (find_status(notice.text) or find_reply_code(notice.text))
 
 
 def _judged_by_words(found: Found, mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> FailedRecipient:

@@ -40,7 +40,7 @@ _AT_START_AFTER = re.compile(
 _NOT_PEOPLE = re.compile(
     r"(?:mailer-?daemon|post-?master|mail-?daemon|abuse|no-?reply|do-?not-?reply|hostmaster|webmaster|helpdesk|support)@"
 )
-_REPLY_AHEAD = re.compile(r"[45]\d\d[ -]'")
+_REPLY_AHEAD = re.compile(r"\A[45]\d\d[ -]'")
 """A reply's code that a quotation mark parts from the address: `552-'bob@example.org`."""
 _BEFORE = 90
 """Characters before an address that say what it is about."""
@@ -180,7 +180,7 @@ def _cleaned(address: str) -> str:
     """The address in lower case, without what surrounds it."""
     address = _REPLY_AHEAD.sub("", address.lower(), count=1).strip("'`,;:<>(){} ").rstrip(".")
     address = address.strip("[]") if address.startswith("[") or "[" not in address else address
-    return address.removeprefix("mailto:").removeprefix("smtp:")
+    return address.removeprefix("mailto:").removeprefix("smtp:").removeprefix("smtp=")
 
 
 def _words_beside(text: str, address: str, mentions: list[_Mention], knowledge: BounceKnowledge) -> str:

@@ -17,7 +17,7 @@ _USUAL_HEADERS = frozenset(
     {"from", "to", "subject", "date", "message-id", "mime-version", "content-type", "cc", "sender"}
 )
 _HEADERS_IN_A_ROW = 12
-_RULERS = re.compile(r"\A(?:[ \t>]{0,20}[-=_|*]{0,100}\n){1,20}")
+_RULERS = re.compile(r"\A(?:[ \t>]{0,20}(?:[-=_|*]{0,100}|[-=_|*]{4,100} [^\n]{0,200})\n){1,20}")
 _INDENT = re.compile(r"^[> \t]{1,8}", re.MULTILINE)
 
 
