@@ -130,6 +130,15 @@ REPLIES = {
         "This looks like an automated email. Please don't send me templates, write to me like a person.",
         "Let me check with the team and get back to you.",
         "Bob is no longer with us. What is it about?",
+        (
+            "Thanks for your email. I'm on leave this week, returning Monday. Please send the contract to Bob in the "
+            "meantime and I'll sign when I'm back."
+        ),
+        "I have limited access to email this week as I'm travelling, but I wanted to say that we accept the quote.",
+        "My colleague is out of the office until Thursday. I'll ask him when he is back.",
+        "This is not an automatic reply, I really read it.",
+        "Stop! Before you send it, check the numbers.",
+        "I do not want to receive the invoice by post, email is fine.",
         "ok",
         "",
     ],
@@ -139,17 +148,26 @@ REPLIES = {
         "Können wir am Montag telefonieren?",
         "Herr Berg ist nicht mehr bei uns, ich habe das übernommen. Worum geht es?",
         "Danke, ich melde mich nach meinem Urlaub.",
+        "Bitte streichen Sie mich von der Teilnehmerliste für Freitag, ich komme am Montag.",
     ],
     "fr": [
         "Je suis en congés la semaine prochaine, mais on peut en parler ensuite. Quel est votre tarif ?",
         "Merci pour votre message, mais nous ne sommes pas intéressés.",
         "Appelez-moi lundi.",
+        (
+            "Merci de votre message. Je suis en congés jusqu'au 20 mais je regarde ça dès mon retour. Vous seriez "
+            "dispo le 22 ?"
+        ),
     ],
     "es": [
         "Estoy de vacaciones, pero me interesa. ¿Podemos hablar en septiembre?",
         "Gracias por su mensaje, por ahora no necesitamos nada.",
     ],
-    "it": ["Sono in ferie ma mi interessa, sentiamoci a settembre.", "Grazie, non ci serve."],
+    "it": [
+        "Sono in ferie ma mi interessa, sentiamoci a settembre.",
+        "Grazie, non ci serve.",
+        "Ho ricevuto la tua mail, sono fuori ufficio fino a venerdì ma ti chiamo domani.",
+    ],
     "pt": ["Estou de férias, mas tenho interesse. Podemos falar em setembro?", "Obrigado, mas não."],
     "nl": ["Ik ben volgende week met vakantie, maar bel me daarna.", "Bedankt, geen interesse."],
     "sv": ["Jag har semester nästa vecka men ring mig efter det.", "Tack, inte intresserad."],

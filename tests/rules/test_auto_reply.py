@@ -81,6 +81,13 @@ SUBJECTS = [
     "Automātiskā atbilde: Piedāvājums",
     "Automatinis atsakymas: Pasiūlymas",
     "Resposta automàtica: Oferta",
+    "การตอบกลับอัตโนมัติ: ข้อเสนอ",
+    "Ich bin im Urlaub",
+    "Je suis en congés",
+    "Assente dall'ufficio",
+    "Нет на работе: Предложение",
+    "休暇中",
+    "本邮件为自动回复",
 ]
 NO_AUTOMATIC_SUBJECTS = [
     "Re: Automatic reply: Your offer",
@@ -135,6 +142,11 @@ def test_a_hint_and_a_leaning_decide_together() -> None:
 def test_a_person_who_answers_through_a_list_is_not_lost() -> None:
     headers = ("Precedence: bulk", "List-Id: Talk <talk.example.org>")
     assert judged(mail("Re: Your offer", "Let me think about it.", *headers)).kind is MailKind.REPLY
+
+
+@pytest.mark.parametrize("header", HINTING)
+def test_a_hint_hides_no_person_who_quotes(header: str) -> None:
+    assert judged(mail("RE: Your offer", f"Let me think about it.{QUOTED}", header)).kind is MailKind.REPLY
 
 
 @pytest.mark.parametrize("header", [*HINTING, *LEANING, "Precedence: list", "List-Id: Talk <talk.example.org>"])

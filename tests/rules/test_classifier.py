@@ -114,6 +114,10 @@ def test_a_reply_that_a_list_delivered_is_a_reply() -> None:
     assert judged(mail("[Talk] A question", "Does anybody know?", *discussion)).kind is MailKind.REPLY
 
 
+def test_a_reply_through_a_list_needs_no_reference_to_be_one() -> None:
+    assert judged(mail("Re: [News] Your offer", f"Fine with me.{QUOTED}", *NEWSLETTER)).kind is MailKind.REPLY
+
+
 def test_an_automatic_reply_is_one_under_the_name_of_a_server_too() -> None:
     raw = mail("Automatic reply: Your offer", AWAY["en"], ANSWERS_US, sender="MAILER-DAEMON@example.org")
     assert judged(raw).kind is MailKind.AUTO_REPLY

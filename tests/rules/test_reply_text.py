@@ -40,6 +40,10 @@ INTRODUCTIONS = [
     "Vào Th 2, 3 thg 3, 2025 vào lúc 10:00 Ann <ann@example.vn> đã viết:",
     "Pada Sen, 3 Mar 2025 pukul 10.00 Ann <ann@example.id> menulis:",
     "pon, 3. ožu 2025. u 10:00 Ann <ann@example.hr> napisao je:",
+    "пон, 3. мар 2025. у 10:00 Ann <ann@example.rs> је написао/ла:",
+    "Missatge de Ann <ann@example.cat> del dia dl., 3 de març 2025 a les 10:00:",
+    "---- On Mon, 03 Mar 2025 10:00:00 +0100 Ann Berg <ann@example.org> wrote ----",
+    "-----Ann Berg <ann@example.org> wrote: -----",
 ]
 
 ORIGINALS = [
@@ -62,6 +66,14 @@ ORIGINALS = [
     "-----Message d'origine-----\nDe : Ann",
     "---------- Forwarded message ---------\nanything",
     "Begin forwarded message:\n\nanything",
+    "Début du message réexpédié :\n\nanything",
+    "De: Ann\nEnviada em: segunda-feira\nPara: Bob\nAssunto: Oi",
+    "Từ: Ann\nĐã gửi: Thứ Hai\nTới: Bob\nChủ đề: Chào",
+    "\u200fמאת: Ann\n\u200fנשלח: יום שני\n\u200fאל: Bob\n\u200fנושא: שלום",
+    ">>> Ann Berg <ann@example.org> 03/03/25 10:00 AM >>>\nanything",
+    "On Mon, Mar 3, 2025 at 10:00, Ann Berg\n<ann@example.org> wrote: anything\nmore",
+    "------------------&nbsp;Original&nbsp;------------------\nanything",
+    "##- Please type your reply above this line -##\n\nanything",
 ]
 
 
@@ -82,6 +94,9 @@ def test_an_original_below_goes(original: str) -> None:
     ("text", "expected"),
     [
         ("> Shall we?\nYes.\n> When?\nMonday.\n", "Yes.\nMonday."),
+        ("AB> Shall we?\nYes.\nAB> When?\nMonday.\n", "Yes.\nMonday."),
+        ("Zitat von Ann <ann@example.org>:\n\n> Shall we?\n\nYes.", "Yes."),
+        ("Понедельник, 3 марта 2025, 10:00, Вы писали:\n\n> Shall we?\n\nYes.", "Yes."),
         ("On 3 Mar 2025 Ann <ann@example.org> wrote:\n> Shall we?\n\nYes, below.\n", "Yes, below."),
         ("Yes.\n-- \nBob Hall\nSent from my iPhone", "Yes.\n--\nBob Hall\nSent from my iPhone"),
     ],
@@ -94,6 +109,8 @@ def test_answers_in_between_and_signatures_stay(text: str, expected: str) -> Non
     "text",
     [
         "As I wrote on 5 May:\nwe are fine.",
+        "On 5 May I wrote:\n\nPlease send the contract. Where is it?",
+        "##- Please type your reply above this line -##\n\nWe have your request.",
         "From: Berlin\nTo: Munich\nDate: 5 June",
         "Subject: we should talk about it.",
         "Three things:\n1. price: 5\n2. date: Monday\n3. place: here",
@@ -123,7 +140,21 @@ def test_new_text_never_raises_and_only_loses(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a:\n", "From:\n", "From: x\n", "On 5 x wrote:\n", "> ", "- a", "x" * 495 + ":\n", "--- ", "\n", "On 5 wrote @:"],
+    [
+        "a:\n",
+        "From:\n",
+        "From: x\n",
+        "On 5 x wrote:\n",
+        "> ",
+        "- a",
+        "x" * 495 + ":\n",
+        "--- ",
+        "\n",
+        "On 5 wrote @:",
+        "a@) ",
+        "a@b>c",
+        ">>> 1",
+    ],
 )
 def test_hostile_text_costs_little(piece: str) -> None:
     started = time.process_time()

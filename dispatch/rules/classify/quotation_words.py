@@ -21,6 +21,7 @@ WROTE = _words(
     je napisao|je napisala|napisao|napisala|napisao/la|je napisal|je napisala|je napisal/a|kirjutas|rakstija|rase|parase
     va escriure|escrigue
     је написао|је написала|је написао/ла|je napisao/la|quoting|zitat von|citando|missatge de
+    schrieben|schriebst|avez ecrit|as ecrit|писал|писала|писали|scrivevi|escribiste|you wrote|scrisse
     idatzi du|ने लिखा|wrote on|escribiu|a scris urmatoarele|schrijft|schreibt|skriver|scribeva
     """
 )

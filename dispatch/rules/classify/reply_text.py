@@ -34,12 +34,21 @@ _WROTE = re.compile(
 )
 _AFTER_INTRODUCTION = "\"'*_ \t\xa0\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """What may stand behind the colon: marks of bold and of the direction of writing."""
-_QUOTED = re.compile(r" {0,3}[>＞]")
+_QUOTED = re.compile(r" {0,3}[>＞]|[A-ZА-Я]{2,3}> ")
+"""`> `, or with the initials of who is quoted, as The Bat does: `AB> `."""
+_GOES_ON_BEHIND = re.compile(r"[^\n]{0,300}[^\s<>@]@[^\s<>@]{1,100}[>)] ?[^\W\d_][^:\n]{0,20}:(?= \S)")
+"""An introduction with the original right behind it, as Yahoo's on telephones: `… <ann@example.org> wrote: Hello`."""
+_OF_ONESELF = re.compile(r"(?<!\w)(?:i|we|he|she|they|ich|wir|er) (?:also |already )?(?:wrote|said|schrieben?)$")
+"""What people say of what they wrote, and no program."""
+_REPLY_ABOVE = re.compile(
+    r"(?:repl|respon|answer|antwort|repon|respuest|rispo|respost)[^\n]{0,60}"
+    r"(?:above this line|oberhalb dieser|au-dessus de cette|encima de esta|sopra questa|acima desta)"
+)
 _BETWEEN_ARROWS = re.compile(r">>> ?[^\s>][^>\n]{0,80}(?:<[^<>\s]{3,100}>)?[^>\n]{0,20}[0-9][^>\n]{0,20}>>>\s*")
 """How GroupWise introduces the original that it puts below without marks: `>>> Ann Berg 06/10/26 9:10 AM >>>`."""
 _NAMED_SENDER = re.compile(r"[^\s<>@]@[^\s<>@]+[>)\]]?[\"' ]{0,3}$")
 _LABEL = re.compile(r"[\s*_|\u200e\u200f\u202a-\u202e]{0,6}([^\W\d_][^:：*\n]{0,29}?)[\s*_]{0,4}[:：]")
-_BETWEEN_DASHES = re.compile(r"[\s>]{0,4}[-_=*—–]{1,40}\s{0,4}(\S[^\n]{2,60}?)[\s:]{0,4}[-_=*—–]{1,40}\s*")
+_BETWEEN_DASHES = re.compile(r"[\s>]{0,4}[-_=*—–]{1,40}\s{0,4}(\S[^\n]{2,200}?)[\s:]{0,4}[-_=*—–]{1,40}\s*")
 _BEGINS_ORIGINAL = (
     "begin",
     "start",
@@ -76,7 +85,7 @@ def trim_quotation(text: str) -> NewText:
             break
         if _QUOTED.match(lines[index]):
             quotes = True
-        elif looks and _begins_original(lines, index):
+        elif looks and (_begins_original(lines, index) or _answers_stand_above(kept, lines[index])):
             quotes = True
             break
         elif looks and (length := _introduction_length(kept, lines, index)):
@@ -102,7 +111,8 @@ def _join(lines: list[str], *, quotes: bool) -> str:
 
 def _introduction_length(kept: Sequence[str], lines: Sequence[str], index: int) -> int:
     """How many lines that end with this one introduce a quotation; 0 when it is none."""
-    last = lines[index].rstrip(_AFTER_INTRODUCTION)
+    goes_on = _GOES_ON_BEHIND.match(lines[index][:_LONGEST_LINE])
+    last = goes_on[0] if goes_on else lines[index].rstrip(_AFTER_INTRODUCTION)
     if not last.endswith((":", "：")) or len(last) > _LONGEST_LINE:
         return 0
     before = _lines_before(kept, lines, index)
@@ -130,7 +140,8 @@ def _introduces(folded: str, *, marked: bool) -> bool:
     if marked and _NAMED_SENDER.search(folded):
         return True
     if _WROTE.search(folded):
-        return marked or "@" in folded or (has_digit and _opens(folded))
+        by_program = has_digit and _opens(folded) and not _OF_ONESELF.search(folded)
+        return marked or "@" in folded or by_program
     return has_digit and _NAMED_SENDER.search(folded) is not None and len(folded) < 200
 
 
@@ -167,10 +178,16 @@ def _begins_original(lines: Sequence[str], index: int) -> bool:
     return _is_separator(line) or _begins_headers(lines, index)
 
 
+def _answers_stand_above(kept: Sequence[str], line: str) -> bool:
+    """Whether a help desk asked for answers above this line, and one stands there."""
+    return bool(_REPLY_ABOVE.search(fold_line(line[:200]))) and any(above.strip() for above in kept)
+
+
 def _is_separator(line: str) -> bool:
-    found = _BETWEEN_DASHES.fullmatch(line)
+    found = _BETWEEN_DASHES.fullmatch(line.replace("&nbsp;", " "))
     if found:
-        return fold_line(found[1]).rstrip(".: ") in SEPARATORS
+        words = fold_line(found[1]).rstrip(".: ")
+        return words in SEPARATORS or ("@" in words and _WROTE.search(words) is not None)
     folded = fold_line(line[:80]).rstrip(": ")
     return line.rstrip().endswith(":") and folded.startswith(_BEGINS_ORIGINAL) and folded in SEPARATORS
 
