@@ -8,20 +8,18 @@ the server's words.
 import imaplib
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.conf import settings
 from imapclient.datetime_util import format_criteria_date, parse_to_datetime
 from imapclient.exceptions import IMAPClientError
 from imapclient.imap_utf7 import decode as decode_name
 from imapclient.response_parser import parse_response
 
 from ampout.lib import clock
-from ampout.lib.door import IMAP_PORTS, TargetRefused, TargetUnresolved, check_target, is_declared_insecure
 from credentials.gateways.imap_connection import (
     BoundedClient,
     ImapFailure,
@@ -30,8 +28,8 @@ from credentials.gateways.imap_connection import (
     Limits,
     close_mailbox,
     explain_failures,
-    open_mailbox,
 )
+from credentials.gateways.imap_login import prepare_login
 from dispatch.rules.folders import Folder, ListedFolder, Role, choose_folders
 from dispatch.rules.mail.reader import read_mail
 from dispatch.rules.mailbox_cursor import spell_set, split_by_weight, valid_uids
@@ -112,26 +110,6 @@ class Answer:
 
     words: bytes
     literal: bytes
-
-
-def prepare_login(
-    host: str, port: int, username: str, password: str, *, starttls: bool | None = None
-) -> "tuple[ImapLogin, Callable[[Limits], BoundedClient]]":
-    """The login, and what opens it. Blocks for the look-up of the host. Raises ImapFailure."""
-    try:
-        target = check_target(host, port, ports=IMAP_PORTS)
-    except (TargetRefused, TargetUnresolved) as refusal:
-        raise ImapFailure(ImapStage.TARGET, refusal.message) from None
-    login = ImapLogin(
-        host=target.host,
-        port=port,
-        username=username,
-        password=password,
-        ca_file=settings.SMTP_CA_FILE,
-        insecure=is_declared_insecure(target),
-        starttls=starttls,
-    )
-    return login, lambda limits: open_mailbox(login, target, limits)
 
 
 class OpenMailbox:
