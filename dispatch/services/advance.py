@@ -222,8 +222,3 @@ def _step_plans(campaign_ids: set[uuid.UUID]) -> dict[uuid.UUID, StepPlan]:
     ):
         plans[campaign_id].delays[position] = delay
     return plans
-
-
-def step_plan(campaign_id: uuid.UUID) -> StepPlan:
-    """The steps of one campaign."""
-    return _step_plans({campaign_id})[campaign_id]

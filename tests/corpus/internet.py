@@ -6,7 +6,6 @@ It has to run where it can listen on ports 25 and 53 of 192.0.2.1.
 import contextlib
 import socketserver
 import threading
-import time
 from dataclasses import dataclass, field
 
 import dns.flags
@@ -16,8 +15,6 @@ import dns.rdatatype
 import dns.rrset
 
 ADDRESS = "192.0.2.1"
-DEAD = "192.0.2.66"
-"""Nobody has this address."""
 REFUSING = "192.0.2.2"
 """An address of a host that has no mail server."""
 
@@ -147,9 +144,3 @@ class Providers:
                 return
             else:
                 say(b"250 2.0.0 OK\r\n")
-
-
-def wait_forever() -> None:
-    """Keep the servers."""
-    while True:
-        time.sleep(3600)

@@ -34,8 +34,6 @@ def judge_reply(stage: Stage, reply: Reply) -> Verdict:
     return smtp_reply.judge_reply(stage, reply, KNOWN)
 
 
-SETTLED_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
-
 # stage, code, enhanced, text -> state, reason, blame, keep the connection
 TABLE = [
     # Before the transaction: nothing is said about the recipient, and the connection is of no use.

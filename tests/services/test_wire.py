@@ -116,11 +116,6 @@ def test_only_a_claimed_message_may_go(desk: Desk, state: S) -> None:
 Stop = Callable[[Desk, Message], object]
 
 
-def contact_of(message: Message) -> object:
-    assert message.enrollment is not None
-    return message.enrollment.contact
-
-
 def unsubscribe(desk: Desk, message: Message) -> object:
     return stops.suppress_digest(
         desk.account.pk, bytes(message.recipient_digest), SuppressionReason.UNSUBSCRIBED, now=desk.now

@@ -5,7 +5,6 @@ import re
 
 _BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 _OTHERS = bytes(byte for byte in range(256) if byte not in _BASE64)
-_LINE_ENDS = b"\r\n\t \x00"
 _LOOKED_AT = 4096
 
 
