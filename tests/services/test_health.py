@@ -311,14 +311,14 @@ def test_who_is_gone_is_judged_no_more(desk: Desk) -> None:
 
 def test_one_that_cannot_be_judged_stays_due_and_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, sound = sorted(only_sender(desk.released(1)).pk for _ in range(2))
-    judge = health.figures.credential_figures
+    judge = credential_figures
 
     def fail_for_one(credentials: Any, *, today: Any) -> Any:
         if credentials[0].pk == broken:
             raise ValueError("figures that cannot be read")
         return judge(credentials, today=today)
 
-    monkeypatch.setattr(health.figures, "credential_figures", fail_for_one)
+    monkeypatch.setattr("dispatch.figures.credential_figures", fail_for_one)
     health.note_due([broken, sound], now=desk.now)
     assert health.judge_due(now=desk.now) == 1
     assert [due.credential_id for due in HealthDue.objects.all()] == [broken]
