@@ -142,8 +142,9 @@ _UNTIL = """
     까지|حتى|لغاية|עד|đến|sampai|hingga|kuni|līdz|iki|fins|ig|áig|éig|jusque
 """
 _INCLUDING = """
-    through|thru|inclusive|including|incl|einschließlich|inklusive|inkl|inclus|incluido|compreso|incluso|t/m|tot en met
-    t.o.m|t.o.m.|tom|till och med|til og med|włącznie|včetně|vrátane|включительно|включно|включително|đến hết|s/d
+    through|thru|inclusive|including|incl|einschließlich|einschl|inklusive|inkl|inclus|incluido|compreso|incluso
+    t/m|tot en met|t.o.m|t.o.m.|tom|till och med|til og med|włącznie|včetně|vrátane|включительно|включно|включително
+    đến hết|s/d
 """
 
 _BEHIND = """

@@ -41,7 +41,9 @@ _BESIDE = 3
 _WORD_BEHIND = 40
 
 _FORMS = re.compile(
-    r"(?<![0-9a-zа-яα-ω.:+/-])(?!24/7)(?:"
+    r"(?:(?<![0-9a-zа-яα-ω.:+/-])|(?<=[א-ת]-)"
+    # the end of 8-12 June, 8.-12.6., 6/8-6/12
+    r"|(?<=[0-9.]-)(?=[0-9]{1,2}(?:\.? [^\W\d_]{3}|\.[0-9]{1,2}\.|/[0-9])))(?!24/7)(?:"
     # 2027-01-07, 2027年1月7日, 2027. 1. 7.
     r"(?P<y1>20[0-9]{2}) ?[-/.年년] ?(?P<m1>[0-9]{1,2}) ?[-/.月월] ?(?P<d1>[0-9]{1,2})(?![0-9])"
     # 1月7日
@@ -74,7 +76,9 @@ _RANGE_WORD = re.compile(
     r"|do|до|по|εως|μεχρι|から|より|부터|至|到|den|sampai|hingga|kuni|lidz|iki|fins|och|og|zum|le|einschliesslich|zum"
     r"|inclusief|pana|ve|ile|з|з|и|inkl|jusqu'au|hasta|el|il|la|[ ,.()]|(?:[a-zа-яα-ω']{2,14},? ?))*$"
 )
-_SENTENCE_END = re.compile(r"[\n!?。]|(?<=[^\W\d_]{4})\.(?= |$)|(?:(?<=[0-9]{4})|(?<=[0-9][ap]m))\.(?= |$)")
+_SENTENCE_END = re.compile(
+    r"[\n!?。]|(?<=[^\W\d_]{4})(?<!einschl)(?<!inkl)(?<!incl)\.(?= |$)|(?:(?<=[0-9]{4})|(?<=[0-9][ap]m))\.(?= |$)"
+)
 
 
 def _alternation(words: tuple[str, ...]) -> str:
