@@ -788,6 +788,16 @@ WORDS = [
         ids=(),
     ),
     Sample(
+        "the notice calls one of two by name",
+        notice(
+            "MAILER-DAEMON@mx.example",
+            "Returned mail: User unknown",
+            "550 bob... User unknown\n\n----- Unsent message follows -----\n"
+            + ORIGINAL.replace("To: Bob <bob@dest.example>", "To: bob@dest.example, carol@dest.example"),
+        ),
+        BOB_UNKNOWN,
+    ),
+    Sample(
         "only the returned message names the recipient",
         notice(
             "MAILER-DAEMON@mx.example",

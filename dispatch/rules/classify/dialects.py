@@ -7,7 +7,7 @@ The order, each step only where the one before found nothing:
 3. Addresses that stand where notices put them: alone on a line or at its start, behind words such as `unknown user:`,
    or beside the reply of a server.
 4. Any other address in the machine's own words, if it is the only one, or one that the returned message went to.
-5. The returned message's only recipient.
+5. The returned message's only recipient, or those of its recipients whose names without domain the notice calls.
 6. The only address in the subject.
 
 Whoever else is named in a notice has not failed: its reader, its sender, the sender of the returned message,
@@ -42,6 +42,12 @@ _NOT_PEOPLE = re.compile(
 )
 _REPLY_AHEAD = re.compile(r"\A[45]\d\d[ -]'")
 """A reply's code that a quotation mark parts from the address: `552-'bob@example.org`."""
+_LOCAL_NAME = re.compile(
+    r"^(?:[ \t]{0,8}|[45]\d\d[ -]|[45]\d\d[ -][45]\.\d\.\d{1,3} |.{0,40}\buser )"
+    r"[\"'<]?([\w.+-]{1,64})[\"'>]?(?:\.\.\.|:| is | unk| not |$)",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""A user without a domain, where it stands first on a line, behind a reply's code or behind the word."""
 _BEFORE = 90
 """Characters before an address that say what it is about."""
 _DIAGNOSTIC = 1000
@@ -74,8 +80,8 @@ def find_recipients(mail: Mail, notice: Notice, knowledge: BounceKnowledge) -> t
     if not listed:
         listed = _by_patterns(notice.text, knowledge, others) or _by_place(mentions, _went_to(notice.returned))
     if not listed:
-        listed = [one for one in _went_to(notice.returned) if one not in others]
-        listed = listed if len(listed) == 1 else _in_subject(mail, others)
+        went_to = [one for one in _went_to(notice.returned) if one not in others]
+        listed = went_to if len(went_to) == 1 else _called_by_name(notice.text, went_to) or _in_subject(mail, others)
     wanted = tuple(dict.fromkeys(listed))[:_MAX_RECIPIENTS]
     return tuple(Found(address, _words_beside(notice.text, address, mentions, knowledge)) for address in wanted)
 
@@ -110,6 +116,12 @@ def _went_to(returned: Mail | None) -> tuple[str, ...]:
         if found := returned.addresses(name):
             return found
     return returned.addresses("To") or returned.addresses("Resent-To")
+
+
+def _called_by_name(text: str, addresses: Iterable[str]) -> list[str]:
+    """Those of `addresses` whose local parts stand where notices name users: `550 bob... User unknown`."""
+    called = {match[1].lower() for match in _LOCAL_NAME.finditer(text)}
+    return [address for address in addresses if address.rpartition("@")[0] in called]
 
 
 def _in_subject(mail: Mail, others: frozenset[str]) -> list[str]:
