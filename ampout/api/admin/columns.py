@@ -103,7 +103,7 @@ def as_written(field: str) -> Column:
 
     @admin.display(description=capfirst(field.replace("_", " ")))
     def column(record: Any) -> SafeString:
-        return format_html('<div class="whitespace-pre-wrap break-words">{}</div>', getattr(record, field))
+        return format_html('<div class="break-words" style="white-space: pre-wrap">{}</div>', getattr(record, field))
 
     column.__name__ = field
     return column

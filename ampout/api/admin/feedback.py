@@ -13,10 +13,10 @@ from dispatch.rules.classify.verdict import MailKind
 
 @admin.display(description="Verdict")
 def verdict_in_brief(notice: Notice) -> str:
-    """What a notice was taken for, and what that did: `auto reply: wait`; `-` until it is judged."""
-    kind = spaced(notice.verdict.get("kind") or "")
-    effects = ", ".join(spaced(effect) for effect in notice.verdict.get("effects") or ())
-    return f"{kind}: {effects}" if effects else kind or "-"
+    """What a notice was taken for, and what else that did: `auto reply: wait`; `-` until it is judged."""
+    kind = notice.verdict.get("kind") or ""
+    effects = ", ".join(spaced(effect) for effect in notice.verdict.get("effects") or () if effect != kind)
+    return f"{spaced(kind)}: {effects}" if effects else spaced(kind) or "-"
 
 
 @admin.display(description="Bounce", ordering="hard")
@@ -49,7 +49,7 @@ class FeedbackAdmin(RecordAdmin):
         hard_or_soft,
         "status",
         "sender",
-        link_to("message", text=lambda message: message.message_id),
+        link_to("message", text=lambda message: message.recipient or message.message_id),
         "matched_by",
         CREDENTIAL,
         ACCOUNT,
@@ -61,6 +61,8 @@ class FeedbackAdmin(RecordAdmin):
     replaced: ClassVar[Any] = {
         "enrollment": link_to("enrollment", text=lambda enrollment: f"{enrollment.contact} in {enrollment.campaign}"),
         "notice": link_to("notice"),
+        "hard": hard_or_soft,
+        "text": as_written("text"),
     }
 
 
@@ -73,7 +75,7 @@ class HitAdmin(RecordAdmin):
         "kind",
         "label",
         "evidence",
-        link_to("message", text=lambda message: message.message_id),
+        link_to("message", text=lambda message: message.recipient or message.message_id),
         ACCOUNT,
     )
     list_filter = ("kind", "label", "occurred_at")
