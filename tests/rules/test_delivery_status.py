@@ -174,6 +174,15 @@ def test_the_address_that_was_written_to_is_kept_beside_the_one_that_failed() ->
     assert (recipient.address, recipient.aliases) == ("bob@inner.example", ("bob@dest.example",))
 
 
+def test_a_name_within_one_host_is_not_what_was_written_to() -> None:
+    fields = (
+        f"{PER_MESSAGE}\nFinal-Recipient: rfc822; bob@ims-ms-daemon\nOriginal-Recipient: rfc822; bob@dest.example\n"
+        "Action: failed\nStatus: 5.1.1\n"
+    )
+    (recipient,) = judged(report("x", fields)).recipients
+    assert (recipient.address, recipient.aliases) == ("bob@dest.example", ("bob@ims-ms-daemon",))
+
+
 def test_diagnostics_are_kept_and_cut() -> None:
     fields = f"{PER_MESSAGE}\nFinal-Recipient: rfc822; bob@dest.example\nAction: failed\nStatus: 5.1.1\n"
     (recipient,) = judged(report("x", f"{fields}Diagnostic-Code: smtp; 550 {'x' * 3000}\n")).recipients

@@ -114,13 +114,18 @@ def _names_recipient(group: dict[str, str]) -> bool:
 
 
 def _as_recipient(group: dict[str, str]) -> RecipientFields:
-    found = (_address_in(group.get(field, "")) for field in _RECIPIENT_FIELDS)
+    found = dict.fromkeys(filter(None, (_address_in(group.get(field, "")) for field in _RECIPIENT_FIELDS)))
     return RecipientFields(
-        addresses=tuple(dict.fromkeys(filter(None, found))),
+        addresses=tuple(sorted(found, key=_is_local)),
         action=group.get("action", "").lower(),
         status=group.get("status", ""),
         diagnostic=_diagnostic(group),
     )
+
+
+def _is_local(address: str) -> bool:
+    """Whether its domain is a name within one host, such as a channel's: nobody wrote to that."""
+    return "." not in address.rpartition("@")[2]
 
 
 def _diagnostic(group: dict[str, str]) -> str:
