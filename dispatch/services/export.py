@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from ampout.events.models import Event
 from campaigns.models import Contact, Enrollment
 from campaigns.selectors.contacts import suppressions_on
-from dispatch.models import Attempt, Feedback, Message
+from dispatch.models import Attempt, Feedback, Hit, Message
 
 CONTACT_FIELDS = (
     *("id", "email", "first_name", "last_name", "company", "custom_fields"),
@@ -29,6 +29,7 @@ FEEDBACK_FIELDS = (
     *("id", "message_id", "enrollment_id", "kind", "occurred_at", "status", "hard", "sender", "subject", "text"),
     *("language", "return_date"),
 )
+HIT_FIELDS = ("message_id", "kind", "label", "evidence", "url", "user_agent", "network", "occurred_at")
 EVENT_FIELDS = ("id", "type", "created_at", "data")
 
 
@@ -45,6 +46,8 @@ def export_contact(contact: Contact) -> dict[str, Any]:
     attempts = attempts.filter(message__in=messages.order_by().values("pk")).order_by("pk")
     feedback: QuerySet[Any] = Feedback.objects.of(account)
     feedback = feedback.filter(message__in=messages.order_by().values("pk")).order_by("occurred_at", "pk")
+    hits: QuerySet[Any] = Hit.objects.of(account)
+    hits = hits.filter(message__in=messages.order_by().values("pk")).order_by("pk")
     events = Event.objects.of(account).filter(data__contact_id=str(contact.pk)).order_by("sequence")
     return {
         "contact": _values(contact, CONTACT_FIELDS),
@@ -53,6 +56,7 @@ def export_contact(contact: Contact) -> dict[str, Any]:
         "messages": list(messages.order_by("created_at", "pk").values(*MESSAGE_FIELDS)),
         "attempts": list(attempts.values(*ATTEMPT_FIELDS)),
         "feedback": list(feedback.values(*FEEDBACK_FIELDS)),
+        "hits": list(hits.values(*HIT_FIELDS)),
         "suppressions": list(suppressions_on(contact).order_by("created_at").values(*SUPPRESSION_FIELDS)),
         "events": list(events.values(*EVENT_FIELDS)),
     }

@@ -141,3 +141,13 @@ def test_a_person_gets_what_was_kept(desk: Desk, sent: Message) -> None:
     [feedback] = told["feedback"]
     assert (feedback["kind"], feedback["text"], feedback["message_id"]) == ("reply", CANARY, sent.pk)
     assert told["messages"][0]["bounced_at"] is None
+
+
+def test_a_person_gets_their_own_opens_and_clicks(desk: Desk, sent: Message) -> None:
+    desk.released(1)
+    [claimed] = desk.send_due()
+    for message in (sent, message_of(claimed)):
+        Hit.everywhere.create(account=message.account, message=message, kind="open", label="human", network=CANARY)
+    assert sent.contact is not None
+    [hit] = export_contact(sent.contact)["hits"]
+    assert (hit["message_id"], hit["kind"], hit["network"]) == (sent.pk, "open", CANARY)
