@@ -1,6 +1,7 @@
 """Opens and clicks: every request for a pixel or a link, with who it was judged to be from."""
 
 from django.db import models
+from django.db.models import Q
 
 from ampout.accounts.scoping import AccountOwned
 from ampout.lib import clock
@@ -22,7 +23,10 @@ class Hit(AccountOwned):
 
     class Meta(AccountOwned.Meta):
         ordering = ("-id",)
-        indexes = (models.Index(fields=["message", "kind", "label"], name="hit_by_message"),)
+        indexes = (
+            models.Index(fields=["message", "kind", "label"], name="hit_by_message"),
+            models.Index(fields=["occurred_at"], condition=~Q(url="", user_agent="", network=""), name="hit_to_forget"),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.label}"

@@ -26,13 +26,21 @@ WHERE id IN (
     ORDER BY occurred_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 """
+_HITS = """
+UPDATE dispatch_hit SET url = '', user_agent = '', network = ''
+WHERE id IN (
+    SELECT id FROM dispatch_hit
+    WHERE occurred_at < %(before)s AND NOT (url = '' AND user_agent = '' AND network = '')
+    ORDER BY occurred_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+"""
 
 
 def forget_old(*, now: datetime | None = None) -> int:
-    """Empty notices and feedback older than RETENTION_DAYS, in batches of their own; returns how many rows."""
+    """Empty notices, feedback and hits older than RETENTION_DAYS, in batches of their own; returns how many rows."""
     now = now or clock.utc_now()
     facts = {"now": now, "before": now - timedelta(days=settings.RETENTION_DAYS), "limit": AT_ONCE}
-    return sum(_in_batches(statement, facts) for statement in (_NOTICES, _FEEDBACK))
+    return sum(_in_batches(statement, facts) for statement in (_NOTICES, _FEEDBACK, _HITS))
 
 
 def _in_batches(statement: str, facts: dict[str, object]) -> int:
