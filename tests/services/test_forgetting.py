@@ -65,7 +65,7 @@ def test_who_opened_is_forgotten_as_well(desk: Desk, sent: Message) -> None:
     assert retention.forget_old(now=desk.now + timedelta(days=settings.RETENTION_DAYS)) == 0
     assert retention.forget_old(now=desk.now + timedelta(days=settings.RETENTION_DAYS, seconds=1)) == 1
     hit = Hit.everywhere.get()
-    assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", "human")
+    assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", "scanner")
     assert retention.forget_old(now=desk.now + timedelta(days=1_000)) == 0
 
 
@@ -116,7 +116,7 @@ def test_an_erasure_leaves_nothing_that_somebody_wrote(desk: Desk, sent: Message
     deletion.erase_contact(desk.account, sent.contact_id, now=desk.now)
     assert_forgotten(notice, feedback)
     hit.refresh_from_db()
-    assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", "human")
+    assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", "scanner")
     assert desk.violations() == []
 
 
