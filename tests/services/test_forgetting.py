@@ -61,11 +61,11 @@ def test_content_goes_after_its_days_and_the_rows_stay(desk: Desk, sent: Message
 
 def test_who_opened_is_forgotten_as_well(desk: Desk, sent: Message) -> None:
     visitor = Visitor("GET", "Firefox", "203.0.113.0/24")
-    tracking.record_hit(HitKind.CLICK, sent.pk, visitor, target="https://x.example/", now=desk.now)
+    label = tracking.record_hit(HitKind.CLICK, sent.pk, visitor, target="https://x.example/", now=desk.now)
     assert retention.forget_old(now=desk.now + timedelta(days=settings.RETENTION_DAYS)) == 0
     assert retention.forget_old(now=desk.now + timedelta(days=settings.RETENTION_DAYS, seconds=1)) == 1
     hit = Hit.everywhere.get()
-    assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", "scanner")
+    assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", label)
     assert retention.forget_old(now=desk.now + timedelta(days=1_000)) == 0
 
 
