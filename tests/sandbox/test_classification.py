@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from dispatch.rules.classify.classifier import classify
 
 from ampout.sandbox.absences import DAYS_AWAY, WORDINGS
 from ampout.sandbox.reactions import Kind, Letter, Reaction, react
 from ampout.sandbox.recipients import Behaviour
 from dispatch.knowledge import load_knowledge
+from dispatch.rules.classify.classifier import classify
 from dispatch.rules.classify.verdict import Classification, MailKind
 from dispatch.rules.mail.reader import read_mail
 from dispatch.rules.triage import looks_like_notice

@@ -116,7 +116,7 @@ def test_an_erasure_leaves_nothing_that_somebody_wrote(desk: Desk, sent: Message
     deletion.erase_contact(desk.account, sent.contact_id, now=desk.now)
     assert_forgotten(notice, feedback)
     hit.refresh_from_db()
-    assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", "scanner")
+    assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", "human")
     assert desk.violations() == []
 
 
