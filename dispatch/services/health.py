@@ -1,7 +1,7 @@
 """The health of senders: judged after every return, and before the next `wire` (promise B6).
 
-1. Whoever records a bounce, a complaint or a refused login writes `HealthDue` in the same transaction; from its commit
-   on the credential gets no `wire`.
+1. Whoever records a bounce, a complaint or a refused login writes `HealthDue` in the same transaction; once it has
+   committed, the credential is granted no `wire` (one whose check ran before may commit milliseconds after it).
 2. The judgement locks campaigns, credential and lane, counts what the credential's campaigns show to their owners, and
    disables the credential, or pauses a campaign, or neither. It takes the rows away that it has judged.
 

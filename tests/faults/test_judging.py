@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -44,7 +45,8 @@ def three_messages(desk: Desk) -> list[Message]:
     """Sent, and answered: a reply, a bounce, a wish to be left alone."""
     desk.released(3, steps=2)
     messages = [message_of(claimed) for claimed in desk.send_due()]
-    for message, write in zip(messages, (mails.reply, mails.bounce, mails.unsubscribe), strict=True):
+    writers: list[Callable[[Message], bytes]] = [mails.reply, mails.bounce, mails.unsubscribe]
+    for message, write in zip(messages, writers, strict=True):
         assert message.credential_id is not None
         notices.store_mail(message.credential_id, message.account_id, write(message), received_at=desk.now)
     return messages
