@@ -104,8 +104,11 @@ def _forgo_retry(message: Message, outcome: "Outcome") -> None:
         stops.cancel_unstarted([enrollment.pk], enrollment.stop_reason, now=outcome.ended_at)
 
 
-def advance(messages: Sequence[Message]) -> None:
-    """Count these messages as sent and make their next steps due. The messages come with enrollment and contact."""
+def advance(messages: Sequence[Message], *, told_before: bool = False) -> None:
+    """Count these messages as sent and make their next steps due. The messages come with enrollment and contact.
+
+    `told_before` is for those that were unknown: their event was told then, and may have been deleted since.
+    """
     if not messages:
         return
     enrollments = [message.place[0] for message in messages]
@@ -114,12 +117,8 @@ def advance(messages: Sequence[Message]) -> None:
     for message, enrollment in zip(messages, enrollments, strict=True):
         _advance_one(message, plans[enrollment.campaign_id], now)
     _write(enrollments)
-    record_events([_sent_fact(message) for message in messages if not _told_long_ago(message, now)], now=now)
-
-
-def _told_long_ago(message: Message, now: datetime) -> bool:
-    """Evidence came so late that the event, which was told when the message became unknown, was deleted meanwhile."""
-    return message.wire_at is not None and message.wire_at < now - timedelta(days=settings.EVENTS_RETENTION_DAYS)
+    if not told_before:
+        record_events([_sent_fact(message) for message in messages], now=now)
 
 
 def _advance_one(message: Message, plan: "StepPlan", now: datetime) -> None:

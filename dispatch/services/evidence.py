@@ -62,7 +62,7 @@ def _draw(message: Message, outcome: "Outcome") -> None:
         if enrollment.next_position == position + 1:
             advance.stop_after(message, outcome)
     elif _is_latest(message):
-        advance.advance([message])
+        advance.advance([message], told_before=True)
 
 
 def _is_latest(message: Message) -> bool:
@@ -99,7 +99,7 @@ def resolve_by_evidence(message_ids: Collection[uuid.UUID], source: str, *, now:
         _record(message, reason, f"proved by {source}", now)
         # One at a time: two messages of one enrollment would each carry a copy of it.
         if message.enrollment is not None and _is_latest(message):
-            advance.advance([message])
+            advance.advance([message], told_before=True)
     return len(messages)
 
 
@@ -134,7 +134,7 @@ def _count_as_sent(message: Message) -> None:
     message.settled_at = clock.utc_now()
     message.save(update_fields=["state", "reason", "settled_at"])
     if message.enrollment is not None and _is_latest(message):
-        advance.advance([message])
+        advance.advance([message], told_before=True)
 
 
 def _send_again(message: Message) -> None:

@@ -146,7 +146,9 @@ def try_again(credential: SmtpCredential, *, now: datetime | None = None) -> int
     waiting = Message.everywhere.filter(
         credential=credential, state=MessageState.DEFERRED.value, reason__in=OWN_PROBLEMS, due_at__gt=now
     )
-    return waiting.update(due_at=now)
+    # In the order of their ids, as whoever cancels messages takes them.
+    ids = list(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return Message.everywhere.filter(pk__in=ids).update(due_at=now)
 
 
 @transaction.atomic
