@@ -95,7 +95,7 @@ def picture(found: dict[int, dict[str, Result]]) -> str:
     }
     body = [
         *panel(LEFT, "Stopped within 500 sends, %", shares, 100),
-        *panel(LEFT + PANEL + 80, "Sends until the stop, median", delays, 250),
+        *panel(LEFT + PANEL + 80, "Sends until the stop, median", delays, 300),
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
