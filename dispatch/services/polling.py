@@ -24,7 +24,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from ampout.lib import clock
 from ampout.lib.crypto import DecryptionFailed
 from ampout.lib.database_thread import DatabaseThread
-from credentials.gateways.imap_connection import ImapFailure, Limits
+from credentials.gateways.imap_connection import ImapFailure, ImapStage, Limits
 from dispatch.gateways.mailbox import FolderState, OpenMailbox, WholeMail, Withheld
 from dispatch.rules import mailbox_cursor
 from dispatch.rules.folders import Folder, Role
@@ -151,8 +151,16 @@ class Poll:
             if rested.login.password == credential.imap_password and await self._still_listens(rested):
                 return rested
             await self._in_thread(rested.close)
-        opened = await self._in_thread(OpenMailbox.open, *facts, Limits(whole=self._seconds_left()))
+        opened = await self._in_thread(self._open, *facts, Limits(whole=self._seconds_left()))
         self.means.connections.use(self.lease, opened)
+        return opened
+
+    def _open(self, host: str, port: int, username: str, password: str, limits: Limits) -> OpenMailbox:
+        """A new connection; closed again where the loop stops meanwhile, as nobody would take it any more."""
+        opened = OpenMailbox.open(host, port, username, password, limits)
+        if self.means.connections.is_closing:
+            opened.close()
+            raise ImapFailure(ImapStage.CONNECT, "The poll loop stops.")
         return opened
 
     async def _still_listens(self, rested: OpenMailbox) -> bool:
