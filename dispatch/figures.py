@@ -61,10 +61,18 @@ class CredentialFigures:
 def campaign_sends(campaign_id: uuid.UUID, *, since: datetime | None = None) -> Sends:
     """The sends of one campaign, or those of them that left from a moment on. One query."""
     sent = Message.everywhere.filter(campaign=campaign_id, stream="campaign")
-    if since is not None:
-        sent = sent.filter(Q(wire_at__gte=since) | Q(wire_at__isnull=True, settled_at__gte=since))
-    found = sent.aggregate(**_counts("", Q()))
-    return Sends(**found)
+    return Sends(**(sent if since is None else sent.filter(_from(since))).aggregate(**_counts("", Q())))
+
+
+def sends_since_enabled(credential: SmtpCredential) -> Sends:
+    """What health judges a credential by: `since_enabled` of its figures, without reading what it sent before."""
+    sent = Message.everywhere.filter(_from(credential.enabled_since), credential=credential, stream="campaign")
+    return Sends(**sent.aggregate(**_counts("", Q())))
+
+
+def _from(moment: datetime) -> Q:
+    """Sent from that moment on; a refusal before the body has no `wire`. Both halves are served by one index."""
+    return Q(wire_at__gte=moment) | Q(wire_at__isnull=True, settled_at__gte=moment)
 
 
 def credential_figures(credentials: Collection[SmtpCredential], *, today: date) -> dict[uuid.UUID, CredentialFigures]:

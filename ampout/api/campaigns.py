@@ -33,6 +33,7 @@ from campaigns.services.campaigns import CampaignValues, create_campaign, update
 from campaigns.services.preview import preview_campaign
 from credentials.models import SmtpCredential
 from dispatch.figures import CredentialFigures, campaign_sends, credential_figures
+from dispatch.rules.health import Evidence
 from dispatch.rules.timing import day_of
 from dispatch.services.conservation import conservation_of
 from dispatch.services.deletion import delete_campaign
@@ -162,14 +163,13 @@ def show_campaign_in_full(campaign: Campaign) -> dict[str, Any]:
         "warnings": reply_detection_warnings(credentials),
         "skipped": skip_counts(campaign, groups),
         "funnel": asdict(reached),
-        "health": _show_health(campaign),
+        "health": _show_health(weigh_campaign(campaign, lifetime=sends)),
         "conservation": conservation_of([campaign.pk], now=now)[campaign.pk].as_dict(),
     }
 
 
-def _show_health(campaign: Campaign) -> dict[str, Any]:
+def _show_health(evidence: Evidence) -> dict[str, Any]:
     """What the evidence says of the true bounce rate; it pauses the campaign where that is its rule."""
-    evidence = weigh_campaign(campaign)
     return {
         "verdict": evidence.verdict,
         "probability_above_threshold": round(evidence.probability, 4),

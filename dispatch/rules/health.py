@@ -80,7 +80,7 @@ def judge_bounces(sends: int, bounces: int, limits: Iterable[Limit]) -> Judgemen
 
 def judge_complaints(sends: int, complaints: int, limit_percent: Decimal, fewest_sends: int) -> Judgement | None:
     """The fixed rule for complaints: at least two, and their share above the limit."""
-    if complaints < FEWEST_COMPLAINTS or sends < fewest_sends or not is_above(complaints, sends, limit_percent):
+    if complaints < FEWEST_COMPLAINTS or sends < max(fewest_sends, 1) or not is_above(complaints, sends, limit_percent):
         return None
     return Judgement(DisabledReason.COMPLAINT_RATE, _percent(complaints, sends), float(limit_percent))
 

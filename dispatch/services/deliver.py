@@ -68,7 +68,6 @@ class DeliverLoop:
     def _settle(self, outcomes: Sequence[Outcome]) -> list[bool]:
         crash("before_outcome_commit")
         moved = settle.settle_each(self.worker_id, outcomes)
-        health.judge_due({outcome.credential_id for outcome in outcomes})
         crash("after_commit_before_ack")
         return [outcome.message_id in moved for outcome in outcomes]
 
@@ -155,6 +154,9 @@ class DeliverLoop:
         """Record what a claim came to; False when it was taken over meanwhile."""
         moved = await self.settlements.ask(outcome)
         self._let_go(outcome)
+        if settle.questions_health(outcome):
+            # A request of its own: one that fails must not have the settlement made again.
+            await self.database.run(health.judge_due, {outcome.credential_id})
         return moved
 
     def _let_go(self, *ended: Claim | Outcome) -> None:

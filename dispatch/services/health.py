@@ -5,7 +5,8 @@
 2. The judgement locks campaigns, credential and lane, counts what the credential's campaigns show to their owners, and
    disables the credential, or pauses a campaign, or neither. It takes the rows away that it has judged.
 
-A judgement that a crash prevented is made by the next loop that wants a `wire`, or by the next look for dead workers.
+A deliver loop judges before the next body of its connection. A judgement that a crash prevented is made by the next
+loop that wants a `wire`, or by the next look for dead workers.
 """
 
 import logging
@@ -28,7 +29,6 @@ from dispatch.models import Attempt, HealthDue, Lane, Message
 from dispatch.rules import health as rules
 from dispatch.rules.health import Evidence, HealthVerdict, Judgement, Limit
 from dispatch.rules.smtp_reply import VerdictReason
-from dispatch.rules.timing import day_of
 from dispatch.services import lifecycle, senders
 from dispatch.services.lanes import lock_lane
 
@@ -99,7 +99,7 @@ def _judged_campaigns(campaigns: Sequence[Campaign]) -> list[Campaign]:
 
 
 def _judge_credential(credential: SmtpCredential, campaigns: Sequence[Campaign], now: datetime) -> None:
-    seen = _look_at(credential, now)
+    seen = _look_at(credential)
     limits = [
         Limit(campaign.pk, campaign.bounce_rate_threshold, campaign.bounce_rate_min_sends)
         for campaign in campaigns
@@ -118,12 +118,11 @@ def _judge_credential(credential: SmtpCredential, campaigns: Sequence[Campaign],
     Lane.objects.filter(pk=credential.pk).update(health_watched=troubled and seen.sends.total < most)
 
 
-def _look_at(credential: SmtpCredential, now: datetime) -> _Seen:
-    counted = figures.credential_figures([credential], today=day_of(now))[credential.pk]
+def _look_at(credential: SmtpCredential) -> _Seen:
     complaints = Message.everywhere.filter(
-        credential=credential, complained_at__isnull=False, wire_at__gte=credential.enabled_since
+        credential=credential, stream="campaign", complained_at__isnull=False, wire_at__gte=credential.enabled_since
     ).count()
-    return _Seen(counted.since_enabled, complaints, _refused_logins_in_a_row(credential))
+    return _Seen(figures.sends_since_enabled(credential), complaints, _refused_logins_in_a_row(credential))
 
 
 def _refused_logins_in_a_row(credential: SmtpCredential) -> int:
@@ -159,7 +158,11 @@ def _judge_campaign(campaign: Campaign, credential_id: uuid.UUID, now: datetime)
         )
 
 
-def weigh_campaign(campaign: Campaign) -> Evidence:
-    """What a campaign's sends say about its true bounce rate, since it was last resumed from a pause for it."""
-    sends = figures.campaign_sends(campaign.pk, since=campaign.health_since)
+def weigh_campaign(campaign: Campaign, *, lifetime: Sends | None = None) -> Evidence:
+    """What a campaign's sends say about its true bounce rate, since it was last resumed from a pause for it.
+
+    `lifetime` are all its sends, where the caller has counted them: for most campaigns they are the ones to weigh.
+    """
+    counted = lifetime if campaign.health_since is None else None
+    sends = counted or figures.campaign_sends(campaign.pk, since=campaign.health_since)
     return rules.weigh(sends.total, sends.bounced, campaign.bounce_rate_threshold)

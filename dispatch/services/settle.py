@@ -97,13 +97,13 @@ def _resolve(outcome: Outcome) -> None:
         health.note_due(_troubled([outcome]), now=clock.utc_now())
 
 
+def questions_health(outcome: Outcome) -> bool:
+    """Whether an outcome puts its credential's health in question."""
+    return outcome.hard_bounce or outcome.reason == VerdictReason.LOGIN_REFUSED
+
+
 def _troubled(outcomes: Sequence[Outcome]) -> set[uuid.UUID]:
-    """The credentials whose health these outcomes put in question."""
-    return {
-        outcome.credential_id
-        for outcome in outcomes
-        if outcome.hard_bounce or outcome.reason == VerdictReason.LOGIN_REFUSED
-    }
+    return {outcome.credential_id for outcome in outcomes if questions_health(outcome)}
 
 
 def settle_each(worker_id: uuid.UUID, outcomes: Sequence[Outcome]) -> set[uuid.UUID]:

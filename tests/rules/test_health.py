@@ -69,6 +69,7 @@ def test_one_complaint_proves_nothing() -> None:
     assert judge_complaints(20, 2, Decimal("0.3"), 20) == Judgement(DisabledReason.COMPLAINT_RATE, 10.0, 0.3)
     assert judge_complaints(19, 2, Decimal("0.3"), 20) is None
     assert judge_complaints(667, 2, Decimal("0.3"), 20) is None
+    assert judge_complaints(0, 2, Decimal("0.3"), 0) is None
 
 
 def test_refusals_of_a_login_count_in_a_row() -> None:

@@ -10,7 +10,7 @@ from ampout.events.models import Event
 from campaigns.models import Campaign
 from campaigns.rules.campaign_state import PauseReason
 from credentials.models import SmtpCredential
-from dispatch.figures import credential_figures
+from dispatch.figures import credential_figures, sends_since_enabled
 from dispatch.models import HealthDue, Message
 from dispatch.rules.smtp_reply import Blame
 from dispatch.services import hand_back, health, lifecycle, reconcile, senders
@@ -225,7 +225,31 @@ def test_a_return_that_commits_during_a_judgement_is_judged_after_it(desk: Desk)
     assert disabled_for(campaign) == "bounce_rate"
 
 
+def test_what_is_judged_is_what_is_shown(desk: Desk) -> None:
+    campaign = desk.released(60, bounce_rate_min_sends=1_000)
+    run(desk, "aubcaa")
+    desk.wait(minutes=1)
+    senders.disable_credential(only_sender(campaign).pk, "operator", now=desk.now)
+    senders.reenable_credential(desk.account, only_sender(campaign).pk, now=desk.now)
+    run(desk, "bacuab")
+    returned(Message.everywhere.filter(state="accepted").earliest("wire_at"), desk)
+    returned(Message.everywhere.filter(state="accepted").latest("wire_at"), desk)
+    sender = only_sender(campaign)
+    shown = credential_figures([sender], today=desk.now.date())[sender.pk].since_enabled
+    assert sends_since_enabled(sender) == shown
+    assert (shown.total, shown.bounced) == (6, 3)
+
+
 # -- Complaints and logins
+
+
+def test_complaints_about_test_sends_judge_nobody(desk: Desk) -> None:
+    campaign = desk.released(3)
+    ids = [claimed.message_id for claimed in desk.send_due()]
+    Message.everywhere.filter(pk__in=ids).update(complained_at=desk.now, stream="test")
+    health.note_due([only_sender(campaign).pk], now=desk.now)
+    assert health.judge_due(now=desk.now) == 1
+    assert (disabled_for(campaign), HealthDue.objects.count()) == (None, 0)
 
 
 def test_two_complaints_disable_where_their_share_is_above_the_limit(desk: Desk) -> None:
@@ -311,14 +335,14 @@ def test_who_is_gone_is_judged_no_more(desk: Desk) -> None:
 
 def test_one_that_cannot_be_judged_stays_due_and_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, sound = sorted(only_sender(desk.released(1)).pk for _ in range(2))
-    judge = credential_figures
+    count = sends_since_enabled
 
-    def fail_for_one(credentials: Any, *, today: Any) -> Any:
-        if credentials[0].pk == broken:
+    def fail_for_one(credential: SmtpCredential) -> Any:
+        if credential.pk == broken:
             raise ValueError("figures that cannot be read")
-        return judge(credentials, today=today)
+        return count(credential)
 
-    monkeypatch.setattr("dispatch.figures.credential_figures", fail_for_one)
+    monkeypatch.setattr("dispatch.figures.sends_since_enabled", fail_for_one)
     health.note_due([broken, sound], now=desk.now)
     assert health.judge_due(now=desk.now) == 1
     assert [due.credential_id for due in HealthDue.objects.all()] == [broken]
