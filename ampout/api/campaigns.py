@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ampout.api import queries
-from ampout.api.fields import Boolean, Choice, Field, Id, Integer, Invalid, ListOf, Nested, Number, Text
+from ampout.api.fields import Boolean, Choice, Field, Id, Integer, Invalid, JsonSchema, ListOf, Nested, Number, Text
 from ampout.api.resources import Resource
 from ampout.api.sequence_steps import STEP, show_step
 from ampout.api.smtp_credentials import NESTED_CREDENTIAL, apply_limits, attached_credentials, show_credential
@@ -61,6 +61,10 @@ class OnlyFor(Field):
             raise Invalid(f"`{value}` is not available on this server yet; use `{self.word}`.")
         raise Invalid(f"Must be `{self.word}`.")
 
+    def describe_value(self) -> JsonSchema:
+        """The one word."""
+        return {"type": "string", "enum": [self.word]}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere(Field):
@@ -75,6 +79,10 @@ class Elsewhere(Field):
     def read_value(self, value: object) -> Any:  # noqa: ARG002  # whatever it is
         """Say where to go. Raises Invalid."""
         raise Invalid(f"Change these one by one, at /campaigns/:id/{self.path}.")
+
+    def describe_value(self) -> JsonSchema:
+        """Nothing fits."""
+        return {"not": {}}
 
 
 CAMPAIGN: dict[str, Field] = {

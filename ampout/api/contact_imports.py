@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ampout.api.bodies import Part
-from ampout.api.contacts import show_contact
-from ampout.api.fields import MOST_PROBLEMS, Anything, Field, Invalid, ListOf, Text, read_fields
+from ampout.api.contacts import CONTACT_FIELDS, CUSTOM_VALUE, show_contact
+from ampout.api.fields import MOST_PROBLEMS, Anything, Field, Invalid, JsonSchema, ListOf, Text, read_fields
 from ampout.api.resources import Resource
 from ampout.lib.addresses import parse_address
 from ampout.lib.errors import ValidationFailed
@@ -35,10 +35,20 @@ class File(Field):
             raise Invalid("Must be a file.")
         return value
 
+    def describe_value(self) -> JsonSchema:
+        """Bytes, as forms hold them."""
+        return {"type": "string", "contentMediaType": "text/csv"}
 
+
+NEW_CONTACT: JsonSchema = {
+    "type": "object",
+    "properties": CONTACT_FIELDS,
+    "required": ["email"],
+    "additionalProperties": CUSTOM_VALUE,
+}
 CONTACT_IMPORT = {
     "name": Text(required=True, blank=False, longest=LONGEST_NAME),
-    "contacts": ListOf(item=Anything(), most=1_000_000),
+    "contacts": ListOf(item=Anything(described=NEW_CONTACT), most=1_000_000),
 }
 UPLOAD = {"name": Text(blank=False, longest=LONGEST_NAME), "file": File(required=True)}
 

@@ -6,12 +6,19 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ampout.api.fields import Anything, EmailAddress, JsonObject, Schema
+from ampout.api.fields import Anything, EmailAddress, Instant, JsonObject, JsonSchema, Schema, Text
 from ampout.api.resources import Resource
 from ampout.lib.addresses import Address, parse_address
 from ampout.lib.errors import ValidationFailed
 from campaigns.models import Contact
-from campaigns.rules.contact_fields import PROVENANCE_FIELDS, STANDARD_FIELDS, ContactFields, clean_contact
+from campaigns.rules.contact_fields import (
+    LONGEST_CUSTOM,
+    LONGEST_STANDARD,
+    PROVENANCE_FIELDS,
+    STANDARD_FIELDS,
+    ContactFields,
+    clean_contact,
+)
 from campaigns.selectors.contacts import contacts_of, find_contact
 from campaigns.services.contacts import update_contact
 from dispatch.services import deletion, stops
@@ -19,7 +26,17 @@ from dispatch.services.export import export_contact
 
 EMAIL = EmailAddress()
 CHANGEABLE = ("email", *STANDARD_FIELDS, *PROVENANCE_FIELDS, "consent_at")
-CONTACT: Schema = {name: Anything() for name in CHANGEABLE} | {"custom_fields": JsonObject()}
+
+CONTACT_FIELDS: dict[str, JsonSchema] = {
+    "email": EMAIL.describe(),
+    **{name: Text(longest=LONGEST_STANDARD).describe() for name in (*STANDARD_FIELDS, *PROVENANCE_FIELDS)},
+    "consent_at": Instant(null=True).describe(),
+}
+"""What `clean_contact` takes, but for the custom fields."""
+CUSTOM_VALUE: JsonSchema = {"type": ["string", "number", "boolean", "null"], "maxLength": LONGEST_CUSTOM}
+CONTACT: Schema = {name: Anything(described=CONTACT_FIELDS[name]) for name in CHANGEABLE} | {
+    "custom_fields": JsonObject(described=CUSTOM_VALUE)
+}
 
 
 def read_change(given: dict[str, Any]) -> ContactFields[Address]:

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ampout.api import queries
-from ampout.api.fields import Boolean, Field, Id, Integer, Invalid
+from ampout.api.fields import Boolean, Field, Id, Integer, Invalid, JsonSchema
 from ampout.api.resources import Resource
 from campaigns.models import Enrollment
 from campaigns.rules.enrollment_state import EnrollmentStatus
@@ -28,6 +28,10 @@ class Priority(Field):
         if not isinstance(value, int) or not 0 <= value <= HIGHEST_PRIORITY:
             raise Invalid(f"Must be true, false, or a whole number between 0 and {HIGHEST_PRIORITY}.")
         return value
+
+    def describe_value(self) -> JsonSchema:
+        """A flag or a number."""
+        return {"type": ["boolean", "integer"], "minimum": 0, "maximum": HIGHEST_PRIORITY}
 
 
 ENROLL = {

@@ -31,6 +31,7 @@ NOT_AN_INSTANT = "Must be a time in ISO 8601 with its zone, such as 2026-01-31T0
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 Problems = dict[str, list[str]]
+JsonSchema = dict[str, Any]
 
 
 class Invalid(Exception):
@@ -62,6 +63,20 @@ class Field(ABC):
     @abstractmethod
     def read_value(self, value: object) -> Any:
         """The value for a service, null aside. Raises Invalid."""
+
+    def describe(self) -> JsonSchema:
+        """What may be given here, as a JSON Schema (draft 2020-12, as OpenAPI 3.1 has it)."""
+        described = self.describe_value()
+        return _or_null(described) if self.takes_null else described
+
+    @property
+    def takes_null(self) -> bool:
+        """Whether null may be given."""
+        return self.null
+
+    @abstractmethod
+    def describe_value(self) -> JsonSchema:
+        """What may be given here but null."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +111,15 @@ class Text(Field):
             raise Invalid("Looks like an encoded header (=?…?=). Write the text itself.")
         return value
 
+    @property
+    def takes_null(self) -> bool:
+        """Null is the empty text."""
+        return self.blank
+
+    def describe_value(self) -> JsonSchema:
+        """Text of a length."""
+        return describe_text(self.longest, blank=self.blank)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret(Field):
@@ -122,6 +146,15 @@ class Secret(Field):
             raise Invalid("Holds a control character. Remove it.")
         return value
 
+    @property
+    def takes_null(self) -> bool:
+        """Null is the empty text."""
+        return self.blank
+
+    def describe_value(self) -> JsonSchema:
+        """Text that is never shown again."""
+        return describe_text(self.longest, blank=self.blank) | {"format": "password", "writeOnly": True}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integer(Field):
@@ -137,6 +170,10 @@ class Integer(Field):
         if not self.minimum <= value <= self.maximum:
             raise Invalid(f"Must be between {self.minimum} and {self.maximum}.")
         return value
+
+    def describe_value(self) -> JsonSchema:
+        """A whole number within its bounds."""
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +195,15 @@ class Number(Field):
             raise Invalid(f"May have at most {self.places} decimals.")
         return number
 
+    def describe_value(self) -> JsonSchema:
+        """A number within its bounds."""
+        return {
+            "type": "number",
+            "minimum": float(self.minimum),
+            "maximum": float(self.maximum),
+            "multipleOf": 10.0**-self.places,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boolean(Field):
@@ -168,6 +214,10 @@ class Boolean(Field):
         if not isinstance(value, bool):
             raise Invalid("Must be true or false.")
         return value
+
+    def describe_value(self) -> JsonSchema:
+        """A flag."""
+        return {"type": "boolean"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +232,10 @@ class Choice(Field):
             raise Invalid(f"Must be one of: {', '.join(self.words)}.")
         return value
 
+    def describe_value(self) -> JsonSchema:
+        """One of the words."""
+        return {"type": "string", "enum": [str(word) for word in self.words]}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Id(Field):
@@ -192,6 +246,10 @@ class Id(Field):
         if not isinstance(value, str):
             raise Invalid("Must be an id, as text.")
         return parse_uuid(value) or NO_OBJECT
+
+    def describe_value(self) -> JsonSchema:
+        """A UUID."""
+        return {"type": "string", "format": "uuid"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +265,10 @@ class EmailAddress(Field):
         except InvalidAddress as error:
             raise Invalid(str(error)) from None
 
+    def describe_value(self) -> JsonSchema:
+        """An address; RFC 6531 allows letters beyond ASCII."""
+        return {"type": "string", "format": "email", "maxLength": addresses.LONGEST_ADDRESS}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instant(Field):
@@ -218,6 +280,10 @@ class Instant(Field):
         if instant is None:
             raise Invalid(NOT_AN_INSTANT)
         return instant
+
+    def describe_value(self) -> JsonSchema:
+        """A time of RFC 3339, which is a part of ISO 8601."""
+        return {"type": "string", "format": "date-time"}
 
 
 def _parse_instant(value: object) -> datetime | None:
@@ -233,6 +299,8 @@ class Checked(Field):
     """A value that a function reads: what a rule knows better. It raises ValueError with a sentence."""
 
     function: Callable[[object], Any]
+    described: Mapping[str, Any] = field(default_factory=dict)
+    """What the function takes, as a JSON Schema."""
 
     def read_value(self, value: object) -> Any:
         """What the function makes of it. Raises Invalid."""
@@ -241,10 +309,17 @@ class Checked(Field):
         except ValueError as error:
             raise Invalid(str(error)) from None
 
+    def describe_value(self) -> JsonSchema:
+        """What it was made with."""
+        return dict(self.described)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anything(Field):
     """Any value, null included: for what a rule reads as a whole, with the fields beside it."""
+
+    described: Mapping[str, Any] = field(default_factory=dict)
+    """What the rule takes, as a JSON Schema."""
 
     def read(self, value: object) -> object:
         """The value."""
@@ -252,12 +327,18 @@ class Anything(Field):
 
     read_value = read
 
+    def describe_value(self) -> JsonSchema:
+        """What it was made with."""
+        return dict(self.described)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonObject(Field):
     """An object of any members, with at most `most` of them."""
 
     most: int = 1_000
+    described: Mapping[str, Any] = field(default_factory=dict)
+    """What is known of its members' values, as a JSON Schema."""
 
     def read_value(self, value: object) -> dict[str, object]:
         """The object. Raises Invalid."""
@@ -266,6 +347,10 @@ class JsonObject(Field):
         if len(value) > self.most:
             raise Invalid(f"Holds too many fields: at most {self.most} are allowed.")
         return value
+
+    def describe_value(self) -> JsonSchema:
+        """An object of members of one kind."""
+        return {"type": "object", "maxProperties": self.most, "additionalProperties": dict(self.described)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +367,10 @@ class Nested(Field):
         if problems:
             raise Invalid(problems)
         return values
+
+    def describe_value(self) -> JsonSchema:
+        """The object of its schema."""
+        return describe_fields(self.schema)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,8 +406,36 @@ class ListOf(Field):
             raise Invalid(problems)
         return values
 
+    def describe_value(self) -> JsonSchema:
+        """An array of the item's kind."""
+        return {"type": "array", "items": self.item.describe(), "minItems": self.fewest, "maxItems": self.most}
+
 
 Schema = Mapping[str, Field]
+
+
+def describe_fields(schema: Schema, *, partial: bool = False) -> JsonSchema:
+    """An object as `read_fields` takes it, as a JSON Schema."""
+    required = [name for name, kind in schema.items() if kind.required and not partial]
+    described = {
+        "type": "object",
+        "properties": {name: kind.describe() for name, kind in schema.items()},
+        "additionalProperties": False,
+    }
+    return described | ({"required": required} if required else {})
+
+
+def describe_text(longest: int, *, blank: bool) -> JsonSchema:
+    """Text of at most so many characters."""
+    return {"type": "string", "maxLength": longest} | ({} if blank else {"minLength": 1})
+
+
+def _or_null(described: JsonSchema) -> JsonSchema:
+    """The same, or null: `type` holds both, and so does `enum`."""
+    if "type" not in described:
+        return {"anyOf": [described, {"type": "null"}]}
+    or_null = described | {"type": [described["type"], "null"]}
+    return or_null | {"enum": [*described["enum"], None]} if "enum" in described else or_null
 
 
 def read_fields(schema: Schema, given: Mapping[str, object], *, partial: bool = False) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ampout.api.fields import Field, Integer, Invalid
+from ampout.api.fields import Field, Integer, Invalid, JsonSchema, describe_text
 from ampout.api.resources import Resource, find_or_404
 from campaigns.models import SequenceStep
 from campaigns.rules.merge_tags import LARGEST_OUTPUT, Problem, check_template
@@ -40,6 +40,15 @@ class Template(Field):
         if problems:
             raise Invalid({"": [self._say(problem) for problem in problems]})
         return value
+
+    @property
+    def takes_null(self) -> bool:
+        """Null is the empty text."""
+        return True
+
+    def describe_value(self) -> JsonSchema:
+        """Text with merge tags."""
+        return describe_text(self.longest, blank=True)
 
     def _say(self, problem: Problem) -> str:
         return f"Line {problem.line}: {problem.message}" if self.multiline else problem.message

@@ -11,7 +11,20 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ampout.api.fields import Boolean, Choice, EmailAddress, Field, Id, Integer, Invalid, Nested, Secret, Text
+from ampout.api.fields import (
+    Boolean,
+    Choice,
+    EmailAddress,
+    Field,
+    Id,
+    Integer,
+    Invalid,
+    JsonSchema,
+    Nested,
+    Secret,
+    Text,
+    describe_text,
+)
 from ampout.api.resources import Resource, find_or_404
 from ampout.api.throttles import count_request
 from ampout.lib.errors import ValidationFailed
@@ -62,6 +75,15 @@ class HostName(Field):
         except InvalidHost as error:
             raise Invalid(str(error)) from None
 
+    @property
+    def takes_null(self) -> bool:
+        """Null is the empty text."""
+        return self.blank
+
+    def describe_value(self) -> JsonSchema:
+        """A host as text: its name, or its address."""
+        return describe_text(253, blank=self.blank)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderAddress(Field):
@@ -71,6 +93,10 @@ class SenderAddress(Field):
         """The address. Raises Invalid."""
         envelope: str = EmailAddress().read(value).envelope
         return envelope
+
+    def describe_value(self) -> JsonSchema:
+        """An address."""
+        return EmailAddress().describe_value()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

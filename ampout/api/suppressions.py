@@ -34,7 +34,7 @@ def read_domain(value: object) -> str:
 
 
 EMAIL = EmailAddress()
-DOMAIN = Checked(function=read_domain)
+DOMAIN = Checked(function=read_domain, described={"type": "string", "format": "idn-hostname", "maxLength": 253})
 SUPPRESSION = {"email": EMAIL, "domain": DOMAIN}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ampout.api.fields import Checked, Field, Invalid, ListOf, Text
+from ampout.api.fields import Checked, Field, Invalid, JsonSchema, ListOf, Text
 from ampout.api.resources import Resource, find_or_404
 from ampout.events.kinds import EventKind
 from ampout.events.models import WebhookDelivery, WebhookEndpoint
@@ -35,6 +35,12 @@ class OnlyNull(Field):
         """Nothing else is possible. Raises Invalid."""
         raise Invalid(self.message)
 
+    def describe(self) -> JsonSchema:
+        """null alone."""
+        return {"type": "null"}
+
+    describe_value = describe
+
 
 def read_filter(value: object) -> str:
     """A kind of event, a group, or all. Raises ValueError with a sentence."""
@@ -46,7 +52,10 @@ def read_filter(value: object) -> str:
 
 
 FILTERS = ListOf(
-    item=Checked(function=read_filter), fewest=1, most=50, empty_message='Name at least one, or leave it at ["*"].'
+    item=Checked(function=read_filter, described={"type": "string", "enum": list(FILTER_WORDS)}),
+    fewest=1,
+    most=50,
+    empty_message='Name at least one, or leave it at ["*"].',
 )
 NEW_WEBHOOK = {"url": Text(required=True, blank=False, longest=LONGEST_URL), "event_filters": FILTERS}
 WEBHOOK = {

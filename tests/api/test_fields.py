@@ -27,6 +27,7 @@ from ampout.api.fields import (
     Number,
     Secret,
     Text,
+    describe_fields,
     parse_uuid,
     read_fields,
 )
@@ -201,3 +202,29 @@ def test_a_flood_of_problems_is_cut() -> None:
 def test_a_patch_may_not_empty_what_creation_requires() -> None:
     assert problems_of({"name": ""}, partial=True) == {"name": ["May not be empty."]}
     assert problems_of({"name": None}, partial=True) == {"name": ["May not be null."]}
+
+
+DESCRIBED: list[tuple[Field, Any]] = [
+    (Text(), {"type": ["string", "null"], "maxLength": 200}),
+    (Text(blank=False), {"type": "string", "maxLength": 200, "minLength": 1}),
+    (Integer(minimum=1, maximum=9, null=True), {"type": ["integer", "null"], "minimum": 1, "maximum": 9}),
+    (Choice(words=("a", "b"), null=True), {"type": ["string", "null"], "enum": ["a", "b", None]}),
+    (Checked(function=str, null=True), {"anyOf": [{}, {"type": "null"}]}),
+    (
+        ListOf(item=Boolean(), fewest=1, most=2),
+        {"type": "array", "items": {"type": "boolean"}, "minItems": 1, "maxItems": 2},
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "schema"), DESCRIBED, ids=[type(kind).__name__ for kind, _ in DESCRIBED])
+def test_a_field_describes_what_it_takes(kind: Field, schema: Any) -> None:
+    assert kind.describe() == schema
+
+
+def test_an_object_is_described_by_its_fields() -> None:
+    schema = {"name": Text(required=True, blank=False), "flag": Boolean()}
+    described = describe_fields(schema)
+    assert (described["required"], sorted(described["properties"])) == (["name"], ["flag", "name"])
+    assert described["additionalProperties"] is False
+    assert "required" not in describe_fields(schema, partial=True)
