@@ -34,6 +34,14 @@ class Rival:
         self._connection.commit()
 
 
+def _somebody_waits() -> bool:
+    """Whether a connection to this database waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return bool(cursor.fetchone()[0])
+
+
 class Waiting:
     """A call in a thread of its own, with a connection of its own, that is expected to wait for somebody's lock."""
 
@@ -54,23 +62,28 @@ class Waiting:
 
     def until_it_waits(self) -> Self:
         """Return once a connection waits for a lock; fails when the call ended without waiting."""
-        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         for _ in range(PATIENCE_SECONDS * 100):
-            with connection.cursor() as cursor:
-                cursor.execute(query)
-                if cursor.fetchone()[0]:
-                    return self
+            if _somebody_waits():
+                return self
             assert self._thread.is_alive(), "it did not wait for anybody"
             self._thread.join(0.01)
         raise AssertionError("it waits for nobody and does not end")
 
     def result(self) -> Any:
         """What the call returned; raises what it raised."""
-        self._thread.join(PATIENCE_SECONDS)
-        assert not self._thread.is_alive(), "it still waits"
+        self._join()
         if self._error is not None:
             raise self._error
         return self._result
+
+    def outcome(self) -> Any:
+        """What the call returned, or the exception that it raised."""
+        self._join()
+        return self._result if self._error is None else self._error
+
+    def _join(self) -> None:
+        self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive(), "it still waits"
 
 
 class Held:
@@ -102,3 +115,12 @@ class Held:
         """Let it commit; what the call returned."""
         self._may_commit.set()
         return self._waiting.result()
+
+    def commit_once_waited_for(self) -> Any:
+        """Let it commit as soon as another connection waits for a lock; what the call returned."""
+        pause = threading.Event()
+        for _ in range(PATIENCE_SECONDS * 100):
+            if _somebody_waits():
+                return self.commit()
+            pause.wait(0.01)
+        raise AssertionError("nobody waited for it")

@@ -15,7 +15,7 @@ from campaigns.services.steps import StepValues, order_steps
 from credentials.services import CredentialEntry, CredentialValues
 from tests import factories
 from tests.api.unchanged import nothing_changes
-from tests.services.rivals import Late, Rival
+from tests.services.rival import Held, Waiting
 
 STEP: StepValues = {"subject": "Hello", "body_html": "<p>Hello</p>"}
 
@@ -137,9 +137,9 @@ def test_an_outreach_is_changed_in_part(account: Account) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_updates_at_once_lose_nothing() -> None:
     campaign = factories.make_campaign(factories.make_account())
-    with Rival(lambda: update_campaign(campaign.account, campaign.pk, {"min_wait_seconds": 300})) as rival:
-        late = Late(lambda: update_campaign(campaign.account, campaign.pk, {"max_wait_seconds": 200}))
+    with Held(lambda: update_campaign(campaign.account, campaign.pk, {"min_wait_seconds": 300})) as rival:
+        late = Waiting(lambda: update_campaign(campaign.account, campaign.pk, {"max_wait_seconds": 200}))
         rival.commit_once_waited_for()
-        assert isinstance(late.result(), ValidationFailed)
+        assert isinstance(late.outcome(), ValidationFailed)
     kept = Campaign.everywhere.get(pk=campaign.pk)
     assert (kept.min_wait_seconds, kept.max_wait_seconds) == (300, 420)

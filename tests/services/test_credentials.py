@@ -20,7 +20,7 @@ from credentials.services import (
 )
 from dispatch.services.senders import detach_credential
 from tests import factories
-from tests.services.rivals import Late, Rival
+from tests.services.rival import Held, Waiting
 
 CANARY = "smtp-canary-19ee"
 
@@ -140,10 +140,10 @@ def test_the_password_is_encrypted_in_the_database_and_in_no_repr(account: Accou
 @pytest.mark.django_db(transaction=True)
 def test_one_mailbox_named_twice_at_once_is_one_credential() -> None:
     account = factories.make_account()
-    with Rival(lambda: admit_credential(account, CredentialEntry(values()))) as rival:
-        late = Late(lambda: admit_credential(account, CredentialEntry(values(from_email="Alice@sender.example"))))
+    with Held(lambda: admit_credential(account, CredentialEntry(values()))) as rival:
+        late = Waiting(lambda: admit_credential(account, CredentialEntry(values(from_email="Alice@sender.example"))))
         rival.commit_once_waited_for()
-        assert late.result().created is False
+        assert late.outcome().created is False
     assert SmtpCredential.objects.of(account).count() == 1
 
 
@@ -152,10 +152,10 @@ def test_a_mailbox_retired_while_we_wait_is_made_anew() -> None:
     account = factories.make_account()
     first, second = factories.make_campaign(account), factories.make_campaign(account)
     known = attach_credential(account, first.pk, CredentialEntry(values())).credential
-    with Rival(lambda: detach_credential(account, first.pk, known.pk)) as rival:
-        late = Late(lambda: attach_credential(account, second.pk, CredentialEntry(values())))
+    with Held(lambda: detach_credential(account, first.pk, known.pk)) as rival:
+        late = Waiting(lambda: attach_credential(account, second.pk, CredentialEntry(values())))
         rival.commit_once_waited_for()
-        assert late.result().credential.pk != known.pk
+        assert late.outcome().credential.pk != known.pk
 
 
 @pytest.mark.django_db(transaction=True)
@@ -163,8 +163,8 @@ def test_a_mailbox_attached_while_another_campaign_lets_go_stays_in_use() -> Non
     account = factories.make_account()
     first, second = factories.make_campaign(account), factories.make_campaign(account)
     known = attach_credential(account, first.pk, CredentialEntry(values())).credential
-    with Rival(lambda: attach_credential(account, second.pk, CredentialEntry({}, known.pk))) as rival:
-        late = Late(lambda: detach_credential(account, first.pk, known.pk))
+    with Held(lambda: attach_credential(account, second.pk, CredentialEntry({}, known.pk))) as rival:
+        late = Waiting(lambda: detach_credential(account, first.pk, known.pk))
         rival.commit_once_waited_for()
-        assert late.result() is None
+        assert late.outcome() is None
     assert SmtpCredential.objects.of(account).get(pk=known.pk).retired_at is None

@@ -22,7 +22,7 @@ from dispatch.services.deletion import delete_campaign, delete_contact, delete_i
 from dispatch.services.lifecycle import release
 from dispatch.services.stops import unsubscribe_contact
 from tests import factories
-from tests.services.rivals import Late, Rival
+from tests.services.rival import Held, Waiting
 
 
 @pytest.fixture
@@ -299,10 +299,10 @@ def test_an_unsubscription_that_commits_while_we_wait_is_seen() -> None:
     campaign = factories.make_campaign(factories.make_account())
     contact_import = make_import(campaign.account, 1)
     contact = Contact.objects.of(campaign.account).get()
-    with Rival(lambda: unsubscribe_contact(contact)) as rival:
-        late = Late(lambda: skipped(campaign, contact_import))
+    with Held(lambda: unsubscribe_contact(contact)) as rival:
+        late = Waiting(lambda: skipped(campaign, contact_import))
         rival.commit_once_waited_for()
-        assert late.result() == [(contact.email, SkipReason.UNSUBSCRIBED)]
+        assert late.outcome() == [(contact.email, SkipReason.UNSUBSCRIBED)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -310,10 +310,10 @@ def test_an_unsubscription_that_waits_for_us_stops_whom_we_enrolled() -> None:
     campaign = factories.make_campaign(factories.make_account())
     contact_import = make_import(campaign.account, 1)
     contact = Contact.objects.of(campaign.account).get()
-    with Rival(lambda: enroll_import(campaign.account, campaign.pk, contact_import.pk)) as rival:
-        late = Late(lambda: unsubscribe_contact(contact))
+    with Held(lambda: enroll_import(campaign.account, campaign.pk, contact_import.pk)) as rival:
+        late = Waiting(lambda: unsubscribe_contact(contact))
         rival.commit_once_waited_for()
-        assert late.result() is None
+        assert late.outcome() is None
     assert Enrollment.objects.of(campaign.account).get().stop_reason == "unsubscribed"
 
 
@@ -321,10 +321,10 @@ def test_an_unsubscription_that_waits_for_us_stops_whom_we_enrolled() -> None:
 def test_a_campaign_deleted_while_we_enroll_leaves_nothing_open() -> None:
     campaign = factories.make_campaign(factories.make_account())
     contact_import = make_import(campaign.account, 2)
-    with Rival(lambda: enroll_import(campaign.account, campaign.pk, contact_import.pk)) as rival:
-        late = Late(lambda: delete_campaign(campaign.account, campaign.pk))
+    with Held(lambda: enroll_import(campaign.account, campaign.pk, contact_import.pk)) as rival:
+        late = Waiting(lambda: delete_campaign(campaign.account, campaign.pk))
         rival.commit_once_waited_for()
-        assert late.result() is None
+        assert late.outcome() is None
     assert not Enrollment.objects.of(campaign.account).filter(stopped_at__isnull=True).exists()
 
 
@@ -332,10 +332,10 @@ def test_a_campaign_deleted_while_we_enroll_leaves_nothing_open() -> None:
 def test_a_deletion_that_commits_while_we_wait_enrolls_nobody() -> None:
     campaign = factories.make_campaign(factories.make_account())
     contact_import = make_import(campaign.account, 2)
-    with Rival(lambda: delete_campaign(campaign.account, campaign.pk)) as rival:
-        late = Late(lambda: enroll_import(campaign.account, campaign.pk, contact_import.pk))
+    with Held(lambda: delete_campaign(campaign.account, campaign.pk)) as rival:
+        late = Waiting(lambda: enroll_import(campaign.account, campaign.pk, contact_import.pk))
         rival.commit_once_waited_for()
-        assert isinstance(late.result(), NotFound)
+        assert isinstance(late.outcome(), NotFound)
     assert not Enrollment.objects.of(campaign.account).exists()
 
 
@@ -345,10 +345,10 @@ def test_two_siblings_never_share_a_unique_contact() -> None:
     outreach = factories.make_outreach(account, unique_contacts=True)
     first, second = (factories.make_campaign(account, outreach=outreach) for _ in range(2))
     contact_import = make_import(account, 3)
-    with Rival(lambda: enroll_import(account, first.pk, contact_import.pk)) as rival:
-        late = Late(lambda: skipped(second, contact_import))
+    with Held(lambda: enroll_import(account, first.pk, contact_import.pk)) as rival:
+        late = Waiting(lambda: skipped(second, contact_import))
         rival.commit_once_waited_for()
-        assert {reason for _, reason in late.result()} == {SkipReason.CROSS_CAMPAIGN_DUPLICATE}
+        assert {reason for _, reason in late.outcome()} == {SkipReason.CROSS_CAMPAIGN_DUPLICATE}
     assert Enrollment.objects.of(account).count() == 3
 
 
@@ -356,10 +356,10 @@ def test_two_siblings_never_share_a_unique_contact() -> None:
 def test_two_enrolments_at_once_take_different_batches() -> None:
     campaign = factories.make_campaign(factories.make_account())
     one, other = make_import(campaign.account, 2), make_import(campaign.account, 2)
-    with Rival(lambda: enroll_import(campaign.account, campaign.pk, one.pk)) as rival:
-        late = Late(lambda: enroll_import(campaign.account, campaign.pk, other.pk))
+    with Held(lambda: enroll_import(campaign.account, campaign.pk, one.pk)) as rival:
+        late = Waiting(lambda: enroll_import(campaign.account, campaign.pk, other.pk))
         rival.commit_once_waited_for()
-        assert late.result().batch_numbers == [2]
+        assert late.outcome().batch_numbers == [2]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -367,10 +367,10 @@ def test_a_batch_released_while_we_enroll_takes_us_along() -> None:
     campaign = factories.make_campaign(factories.make_account())
     factories.enroll(campaign, batch_number=1)
     contact = factories.make_contact(campaign.account)
-    with Rival(lambda: release(campaign.account, campaign.pk, 1)) as rival:
-        late = Late(lambda: enroll_contact(campaign.account, campaign.pk, contact.pk, batch_number=1))
+    with Held(lambda: release(campaign.account, campaign.pk, 1)) as rival:
+        late = Waiting(lambda: enroll_contact(campaign.account, campaign.pk, contact.pk, batch_number=1))
         rival.commit_once_waited_for()
-        assert late.result().next_due_at is not None
+        assert late.outcome().next_due_at is not None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -379,10 +379,10 @@ def test_a_contact_deleted_while_we_enroll_leaves_nothing_open(whole_import: boo
     campaign = factories.make_campaign(factories.make_account())
     account, contact_import = campaign.account, make_import(campaign.account, 1)
     contact = Contact.objects.of(account).get()
-    with Rival(lambda: enroll_import(account, campaign.pk, contact_import.pk)) as rival:
-        late = Late(
+    with Held(lambda: enroll_import(account, campaign.pk, contact_import.pk)) as rival:
+        late = Waiting(
             lambda: delete_import(account, contact_import.pk) if whole_import else delete_contact(account, contact.pk)
         )
         rival.commit_once_waited_for()
-        assert late.result() is None
+        assert late.outcome() is None
     assert Enrollment.objects.of(account).get().stop_reason == "owner_deleted"

@@ -18,7 +18,7 @@ from dispatch.services.conservation import conservation_of
 from dispatch.services.steps import MOST_STEPS, add_step, delete_step, edit_step, move_step
 from tests import factories
 from tests.api.unchanged import nothing_changes
-from tests.services.rivals import Late, Rival
+from tests.services.rival import Held, Waiting
 
 HOUR = timedelta(hours=1)
 NEW: StepValues = {"subject": "New", "body_text": "new"}
@@ -339,19 +339,19 @@ def test_a_message_claimed_while_we_wait_keeps_its_step() -> None:
     def claim() -> None:
         Message.everywhere.filter(pk=message.pk, state="planned").update(state="claimed")
 
-    with Rival(claim) as rival:
-        late = Late(lambda: delete_step(campaign.account, campaign.pk, step_at(campaign, 2).pk))
+    with Held(claim) as rival:
+        late = Waiting(lambda: delete_step(campaign.account, campaign.pk, step_at(campaign, 2).pk))
         rival.commit_once_waited_for()
-        assert isinstance(late.result(), Unprocessable)
+        assert isinstance(late.outcome(), Unprocessable)
     assert len(texts(campaign)) == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_edits_of_one_sequence_come_one_after_the_other() -> None:
     campaign = factories.make_campaign(factories.make_account(), steps=1)
-    with Rival(lambda: add_step(campaign.account, campaign.pk, NEW)) as rival:
-        late = Late(lambda: add_step(campaign.account, campaign.pk, NEW))
+    with Held(lambda: add_step(campaign.account, campaign.pk, NEW)) as rival:
+        late = Waiting(lambda: add_step(campaign.account, campaign.pk, NEW))
         rival.commit_once_waited_for()
-        assert late.result().position == 3
+        assert late.outcome().position == 3
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
