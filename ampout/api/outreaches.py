@@ -29,7 +29,7 @@ def show_outreach(outreach: Outreach) -> dict[str, Any]:
 
 def show_outreach_in_full(outreach: Outreach) -> dict[str, Any]:
     """An outreach with its campaigns, newest first, and the totals of all of them. Two queries."""
-    campaigns = list(campaigns_of(outreach.account).filter(outreach=outreach))
+    campaigns = list(campaigns_of(outreach.account_id).filter(outreach=outreach))
     groups = enrollment_groups([campaign.pk for campaign in campaigns])
     return show_outreach(outreach) | {
         "totals": totals(count_by_status(groups)),

@@ -19,7 +19,7 @@ MX_INVALID = "mx_invalid"
 """The contract's name, in `skipped`, of contacts whose domain takes no mail."""
 
 
-def campaigns_of(account: Account) -> QuerySet[Campaign]:
+def campaigns_of(account: Account | uuid.UUID) -> QuerySet[Campaign]:
     """The campaigns of an account that were not deleted."""
     return Campaign.objects.of(account).filter(deleted_at__isnull=True)
 
