@@ -1,4 +1,4 @@
-"""Accounts (the tenants) and their API keys."""
+"""Accounts (the tenants), their API keys, and what they have sent."""
 
 import uuid
 
@@ -20,6 +20,9 @@ class Account(models.Model):
     postal_address = models.CharField(max_length=500, blank=True, help_text="Required by law in most countries.")
     suspended_at = models.DateTimeField(null=True, blank=True, help_text="Stops every key and every send.")
     suspension_reason = models.CharField(max_length=200, blank=True)
+    monthly_limit = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Sends in a calendar month (UTC) at most; empty: as many as they like."
+    )
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)
 
     class Meta:
@@ -27,6 +30,17 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
+
+
+def client_kind_field(help_text: str) -> "models.CharField[str, str]":
+    """A column that says what kind of key something is counted under."""
+    return models.CharField(
+        max_length=16,
+        choices=[(kind.value, kind.value) for kind in ClientKind],
+        default=ClientKind.DIRECT.value,
+        db_default=ClientKind.DIRECT.value,
+        help_text=help_text,
+    )
 
 
 def all_scopes() -> list[str]:
@@ -65,6 +79,25 @@ class ApiKey(AccountOwned):
 
     def __str__(self) -> str:
         return f"{self.prefix}… {self.label}".strip()
+
+
+class MonthlyUsage(AccountOwned):
+    """How much an account sent in a month that is closed, by the kind of key that let it go. It changes no more."""
+
+    id = models.BigAutoField(primary_key=True)
+    month = models.DateField(help_text="Its first day; months begin and end in UTC.")
+    client_kind = client_kind_field("The kind of the key that released them.")
+    sends = models.PositiveIntegerField()
+
+    class Meta(AccountOwned.Meta):
+        ordering = ("-month", "id")
+        verbose_name_plural = "monthly usage"
+        constraints = (
+            models.UniqueConstraint(fields=["account", "month", "client_kind"], name="one_usage_per_month_and_kind"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.client_kind}: {self.sends}"
 
 
 class IdempotencyRecord(models.Model):

@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import F, Q
 
+from ampout.accounts.models import client_kind_field
 from ampout.accounts.scoping import AccountOwned
 from ampout.lib import clock
 from ampout.lib.fields import status_constraint, status_field
@@ -137,6 +138,7 @@ class Batch(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="batches")
     number = models.PositiveIntegerField()
     released_at = models.DateTimeField(null=True, blank=True)
+    client_kind = client_kind_field("The kind of the key that released it first.")
     opened_at = models.DateTimeField(
         null=True,
         blank=True,

@@ -5,6 +5,7 @@ from dispatch.models.hit import Hit
 from dispatch.models.lane import CapWarning, DailyUsage, DeliveryWorker, Lane
 from dispatch.models.mailbox import Mailbox, MailboxFolder
 from dispatch.models.message import Attempt, Message
+from dispatch.models.monthly_reservation import MonthlyReservation
 from dispatch.models.mx_verdict import MxVerdict
 from dispatch.models.notice import Feedback, Notice
 
@@ -20,6 +21,7 @@ __all__ = [
     "Mailbox",
     "MailboxFolder",
     "Message",
+    "MonthlyReservation",
     "MxVerdict",
     "Notice",
 ]

@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from ampout.accounts.models import client_kind_field
 from ampout.accounts.scoping import AccountOwned
 from ampout.lib import clock
 from ampout.lib.fields import status_constraint, status_field
@@ -51,6 +52,7 @@ class Message(AccountOwned):
         choices=[("hard", "hard"), ("soft", "soft")],
         help_text="Hard: the address is no good.",
     )
+    client_kind = client_kind_field("The kind of the key that released its batch, or sent the test.")
     complained_at = models.DateTimeField(null=True, help_text="When its recipient reported it as unwanted.")
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)
 
@@ -103,6 +105,13 @@ class Message(AccountOwned):
             models.Index(fields=["account", "-created_at", "id"], condition=Q(state="unknown"), name="message_unknown"),
             models.Index(fields=["account", "recipient_digest"], name="message_by_recipient"),
             models.Index(fields=["credential", "wire_at"], name="message_by_credential"),
+            # What an account has sent, month by month: read from the index alone.
+            models.Index(
+                fields=["account", "wire_at"],
+                include=["client_kind"],
+                condition=Q(state__in=["accepted", "unknown"]),
+                name="message_sent",
+            ),
             # What a reply or a bounce refers to, where the provider replaced our Message-ID.
             models.Index(
                 fields=["delivered_message_id"],

@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 
-from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
+from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, MonthlyUsage
 from ampout.events.models import Event, EventLog, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
 from campaigns.models import (
     Batch,
@@ -37,6 +37,7 @@ from dispatch.models import (
     Mailbox,
     MailboxFolder,
     Message,
+    MonthlyReservation,
     MxVerdict,
     Notice,
 )
@@ -251,6 +252,10 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     Account: account,
     ApiKey: lambda: factories.make_key(account(), label=HOSTILE).key,
     IdempotencyRecord: idempotency_record,
+    MonthlyUsage: lambda: MonthlyUsage.objects.create(account=account(), month=date(2026, 10, 1), sends=7),
+    MonthlyReservation: lambda: MonthlyReservation.objects.create(
+        account=account(), month=date(2026, 11, 1), reserved=7, counted_at=NOW
+    ),
     Event: event,
     EventLog: lambda: EventLog.objects.create(account=account(), last_position=7),
     WebhookEndpoint: webhook,

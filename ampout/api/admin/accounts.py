@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from ampout.accounts import services
-from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
+from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, MonthlyUsage
 from ampout.api.admin.actions import ask, is_confirmed, run_each
 from ampout.api.admin.base import BaseModelAdmin, RecordAdmin
 from ampout.api.admin.columns import ACCOUNT, change_url
@@ -67,6 +67,7 @@ class AccountAdmin(RecordAdmin):
         ("Suppressions", Suppression, "account"),
         ("Events", Event, "account"),
         ("API keys", ApiKey, "account"),
+        ("Monthly usage", MonthlyUsage, "account"),
     )
 
     def has_add_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
@@ -195,6 +196,17 @@ class ApiKeyAdmin(RecordAdmin):
             return f"the rate {words}"
 
         return run_each(self, request, chosen, act)
+
+
+@admin.register(MonthlyUsage)
+class MonthlyUsageAdmin(RecordAdmin):
+    """What accounts sent in the months that are closed."""
+
+    list_display = ("month", ACCOUNT, "client_kind", "sends")
+    list_filter = ("client_kind", "month")
+    search_fields = ("account__name", "account__email")
+    search_ids = ("account_id",)
+    related = ("account",)
 
 
 @admin.register(IdempotencyRecord)

@@ -9,10 +9,20 @@ from django.http import HttpRequest, HttpResponse
 
 from ampout.api.admin.actions import ask, is_confirmed, run_each
 from ampout.api.admin.base import RecordAdmin, RecordInline
-from ampout.api.admin.columns import CREDENTIAL, colored, hexadecimal, link_to
+from ampout.api.admin.columns import ACCOUNT, CREDENTIAL, colored, hexadecimal, link_to
 from ampout.api.admin.filters import code_filter
 from ampout.lib.mx import MxStatus
-from dispatch.models import Attempt, CapWarning, DailyUsage, DeliveryWorker, HealthDue, Lane, Message, MxVerdict
+from dispatch.models import (
+    Attempt,
+    CapWarning,
+    DailyUsage,
+    DeliveryWorker,
+    HealthDue,
+    Lane,
+    Message,
+    MonthlyReservation,
+    MxVerdict,
+)
 from dispatch.rules.message_state import MessageState
 from dispatch.services.evidence import Resolution, resolve_unknown
 
@@ -174,6 +184,17 @@ class DailyUsageAdmin(RecordAdmin):
     search_fields = ("credential__from_email", "credential__smtp_host")
     search_ids = ("credential_id",)
     related = ("credential",)
+
+
+@admin.register(MonthlyReservation)
+class MonthlyReservationAdmin(RecordAdmin):
+    """How much of their monthly limit accounts have sent, or have on the way; at most."""
+
+    list_display = ("month", "reserved", ACCOUNT, "counted_at")
+    list_filter = ("month",)
+    search_fields = ("account__name", "account__email")
+    search_ids = ("account_id",)
+    related = ("account",)
 
 
 @admin.register(CapWarning)

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
+from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, MonthlyUsage
 from ampout.api.admin.columns import list_url, options_of, permission
 from ampout.api.admin.ledger import MessageAdmin
 from ampout.events.models import Event, EventLog, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
@@ -43,6 +43,7 @@ from dispatch.models import (
     Mailbox,
     MailboxFolder,
     Message,
+    MonthlyReservation,
     MxVerdict,
     Notice,
 )
@@ -79,7 +80,13 @@ MENU: dict[str, dict[type[models.Model], str]] = {
         WebhookAttempt: "call_made",
         WebhookLoop: "memory",
     },
-    "Accounts": {Account: "apartment", ApiKey: "vpn_key", IdempotencyRecord: "repeat"},
+    "Accounts": {
+        Account: "apartment",
+        ApiKey: "vpn_key",
+        MonthlyUsage: "bar_chart",
+        MonthlyReservation: "data_usage",
+        IdempotencyRecord: "repeat",
+    },
     "Operators": {User: "person", Group: "group", LogEntry: "history"},
 }
 """The groups of the menu: each model with its icon."""
