@@ -6,9 +6,4 @@ from random import Random
 
 def new_rng() -> Random:
     """A generator seeded from the operating system."""
-    return Random(secrets.randbits(128))  # noqa: S311  # jitter and seeds, no secrets
-
-
-def new_seed() -> int:
-    """A seed that fits a signed 64-bit column."""
-    return secrets.randbits(63)
+    return Random(secrets.randbits(128))  # noqa: S311  # jitter, no secrets

@@ -114,34 +114,72 @@ class Plan:
     closed: dict[uuid.UUID, RotationReason] = field(default_factory=dict)
 
 
-class _Lane:
-    """A lane while a plan is made: its slot moves as slots are given out."""
+class Horizon:
+    """The time of a tick, its UTC day, and how far beyond it slots are given out; the lanes of a planner share one."""
 
-    def __init__(self, facts: LaneFacts, now: datetime, ahead: timedelta) -> None:
-        self.facts, self.now, self.ahead = facts, now, ahead
-        self.used, self.queued, self.last_slot_at = facts.used, facts.queued, facts.last_slot_at
-        self.backing_off = facts.back_off_until is not None and facts.back_off_until > now
+    __slots__ = ("ahead", "now", "today")
+
+    def __init__(self, now: datetime, ahead: timedelta) -> None:
+        self.ahead = ahead
+        self.turn_to(now)
+
+    def turn_to(self, now: datetime) -> None:
+        """Begin another tick."""
+        self.now, self.today = now, timing.day_of(now)
+
+
+class Lane:
+    """A lane while plans are made: its slot moves as slots are given out."""
+
+    __slots__ = (
+        "back_off_until",
+        "credential_id",
+        "horizon",
+        "last_finished_at",
+        "last_slot_at",
+        "limit",
+        "queued",
+        "used",
+    )
+
+    def __init__(self, facts: LaneFacts, horizon: Horizon) -> None:
+        self.credential_id, self.limit, self.horizon = facts.credential_id, facts.limit, horizon
+        self.used, self.queued = facts.used, facts.queued
+        self.last_slot_at, self.last_finished_at = facts.last_slot_at, facts.last_finished_at
+        self.back_off_until = facts.back_off_until
+
+    @property
+    def backing_off(self) -> bool:
+        """Whether its server is left alone just now."""
+        return self.back_off_until is not None and self.back_off_until > self.horizon.now
 
     @property
     def open(self) -> bool:
-        return self.queued < QUEUE_PER_LANE and timing.room_ahead(self.last_slot_at, self.now, self.ahead)
+        """Whether it may be given another slot in this tick."""
+        return self.queued < QUEUE_PER_LANE and timing.room_ahead(
+            self.last_slot_at, self.horizon.now, self.horizon.ahead
+        )
 
     @property
     def has_room(self) -> bool:
-        return self.used < self.facts.limit
+        """Whether a unit of today is left."""
+        return self.used < self.limit
 
     def slot(self, gap_seconds: int) -> datetime:
-        return timing.next_slot(self.now, self.last_slot_at, self.facts.last_finished_at, gap_seconds)
+        """When a message with this gap would leave."""
+        return timing.next_slot(self.horizon.now, self.last_slot_at, self.last_finished_at, gap_seconds)
 
     def open_today(self, gap_seconds: int) -> bool:
-        return self.open and timing.day_of(self.slot(gap_seconds)) == timing.day_of(self.now)
+        """Whether that is still today, as a first step's unit is."""
+        return self.open and timing.day_of(self.slot(gap_seconds)) == self.horizon.today
 
     def load(self) -> CredentialLoad:
-        return CredentialLoad(self.facts.credential_id, self.used, self.facts.limit, backing_off=self.backing_off)
+        """What rotation looks at."""
+        return CredentialLoad(self.credential_id, self.used, self.limit, backing_off=self.backing_off)
 
     def key(self) -> tuple[float, int, int]:
         """Rotation's order. Equal shares give equal floats, and limits below 2**26 never confuse unequal ones."""
-        return (self.used / self.facts.limit, self.used, self.facts.credential_id.int)
+        return (self.used / self.limit, self.used, self.credential_id.int)
 
 
 class _Rota:
@@ -150,13 +188,13 @@ class _Rota:
     Another campaign may load a lane meanwhile; a key that has grown stale is put right when it comes up.
     """
 
-    def __init__(self, lanes: Iterable[_Lane]) -> None:
+    def __init__(self, lanes: Iterable[Lane]) -> None:
         self.lanes = list(lanes)
         usable = [lane for lane in self.lanes if lane.has_room and not lane.backing_off]
-        self.heap = [(lane.key(), lane.facts.credential_id, lane) for lane in usable]
+        self.heap = [(lane.key(), lane.credential_id, lane) for lane in usable]
         heapq.heapify(self.heap)
 
-    def lightest(self) -> _Lane | None:
+    def lightest(self) -> Lane | None:
         """The least loaded lane with room; None when there is none."""
         while self.heap:
             key, credential_id, lane = self.heap[0]
@@ -172,21 +210,29 @@ class _Rota:
         return rotation.choose_credential(lane.load() for lane in self.lanes).reason
 
 
-class _Planner:
+class Planner:
+    """Decides tick after tick on the same lanes: the planner makes one for a tick, the forecast one for all of them."""
+
     def __init__(
-        self,
-        lanes: Iterable[LaneFacts],
-        campaigns: Iterable[CampaignFacts],
-        now: datetime,
-        ahead: timedelta,
+        self, lanes: Iterable[LaneFacts], campaigns: Iterable[CampaignFacts], *, now: datetime, ahead: timedelta
     ) -> None:
-        self.lanes = {lane.credential_id: _Lane(lane, now, ahead) for lane in lanes}
+        self.horizon = Horizon(now, ahead)
+        self.lanes = {lane.credential_id: Lane(lane, self.horizon) for lane in lanes}
         self.campaigns = {campaign.campaign_id: campaign for campaign in campaigns}
         self.rotas: dict[uuid.UUID, _Rota] = {}
-        self.now = now
         self.plan = Plan()
 
+    def turn_to(self, now: datetime, *, lanes_rejoin: bool) -> None:
+        """Begin another tick. `lanes_rejoin`: a day or a back-off ended, so that lanes may take part in rotation that
+        did not before.
+        """
+        self.horizon.turn_to(now)
+        self.plan = Plan()
+        if lanes_rejoin:
+            self.rotas.clear()
+
     def consider(self, candidate: Candidate) -> None:
+        """Decide about one candidate; call it in the total order."""
         if candidate.mx is MxState.ABSENT:
             self.plan.absent.append(candidate)
         elif candidate.mx is MxState.SILENT:
@@ -210,7 +256,7 @@ class _Planner:
         if reason:
             self.plan.waiting[candidate.enrollment_id] = reason
 
-    def _through_sender(self, candidate: Candidate, lane: _Lane, gap: int) -> str:
+    def _through_sender(self, candidate: Candidate, lane: Lane, gap: int) -> str:
         """Keep to the credential that wrote before; returns why it has to wait, or nothing."""
         if lane.backing_off:
             return "back_off"
@@ -224,7 +270,7 @@ class _Planner:
 
     def _holds_unit_of_today(self, candidate: Candidate) -> bool:
         """Whether its sender's cap counts it today; after an attempt, that unit never comes back (law 4)."""
-        return candidate.held_unit == (candidate.sender_id, timing.day_of(self.now))
+        return candidate.held_unit == (candidate.sender_id, self.horizon.today)
 
     def _through_anybody(self, candidate: Candidate, campaign: CampaignFacts, gap: int) -> str:
         """A later step whose sender was retired: it uses no cap, so it goes where it leaves first."""
@@ -237,7 +283,7 @@ class _Planner:
         free = [lane for lane in working if lane.open]
         if not free:
             return RotationReason.GAP.value
-        soonest = min(free, key=lambda lane: (lane.slot(gap), lane.queued, lane.facts.credential_id))
+        soonest = min(free, key=lambda lane: (lane.slot(gap), lane.queued, lane.credential_id))
         self._assign(candidate, soonest, gap, takes_unit=False)
         return ""
 
@@ -260,18 +306,18 @@ class _Planner:
             self.rotas[campaign.campaign_id] = _Rota(usable)
         return self.rotas[campaign.campaign_id]
 
-    def _takes_unit(self, candidate: Candidate, lane: _Lane) -> bool:
+    def _takes_unit(self, candidate: Candidate, lane: Lane) -> bool:
         """Only first steps use the cap, and one that holds today's unit of this credential keeps it."""
-        held = (lane.facts.credential_id, timing.day_of(self.now))
+        held = (lane.credential_id, self.horizon.today)
         return candidate.position == 1 and candidate.held_unit != held
 
-    def _assign(self, candidate: Candidate, lane: _Lane, gap: int, *, takes_unit: bool) -> None:
+    def _assign(self, candidate: Candidate, lane: Lane, gap: int, *, takes_unit: bool) -> None:
         due_at = lane.slot(gap)
         lane.last_slot_at = due_at
         lane.queued += 1
         lane.used += takes_unit
         self.plan.assignments.append(
-            Assignment(candidate, lane.facts.credential_id, due_at, gap, timing.day_of(due_at), takes_unit)
+            Assignment(candidate, lane.credential_id, due_at, gap, timing.day_of(due_at), takes_unit)
         )
 
 
@@ -284,7 +330,7 @@ def decide_plan(
     ahead: timedelta,
 ) -> Plan:
     """The plan of one tick, by the numbered list above. Every candidate's campaign is among `campaigns`."""
-    planner = _Planner(lanes, campaigns, now, ahead)
+    planner = Planner(lanes, campaigns, now=now, ahead=ahead)
     for candidate in sorted(candidates, key=lambda candidate: candidate.order):
         planner.consider(candidate)
     return planner.plan

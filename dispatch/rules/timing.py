@@ -4,6 +4,7 @@ Every instant is timezone-aware. Nothing here reads a clock.
 """
 
 import hashlib
+import uuid
 from datetime import UTC, date, datetime, timedelta
 
 LONGEST_GAP_SECONDS = 86_400
@@ -24,6 +25,16 @@ def draw_gap(minimum_seconds: int, maximum_seconds: int, seed: int) -> int:
         )
     digest = hashlib.sha256(str(seed).encode("ascii")).digest()
     return minimum_seconds + int.from_bytes(digest) % (maximum_seconds - minimum_seconds + 1)
+
+
+def draw_seed(key: bytes, enrollment_id: uuid.UUID, position: int, previous: int | None = None) -> int:
+    """The seed of a step's gap, in 63 bits: the planner that gives the slot and the forecast before it draw the same.
+
+    Nobody without `key` can foretell it. `previous` is the seed of a slot that was lost: the next gap is a fresh one.
+    """
+    drawn_from = b"%b|%d|%d" % (enrollment_id.bytes, position, -1 if previous is None else previous)
+    digest = hashlib.blake2b(drawn_from, key=hashlib.sha256(key).digest(), digest_size=8)
+    return int.from_bytes(digest.digest()) >> 1
 
 
 def next_slot(

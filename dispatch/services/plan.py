@@ -18,16 +18,16 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from ampout.lib import clock, dice, sql
+from ampout.lib import clock, sql
 from campaigns.models import Enrollment
 from campaigns.rules.enrollment_state import StopReason, WaitReason
 from dispatch import selectors
 from dispatch.models import CapWarning, Message
 from dispatch.rules import timing
+from dispatch.rules.demand import demand_of
 from dispatch.rules.message_id import make_message_id
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.planning import (
-    QUEUE_PER_LANE,
     Assignment,
     CampaignFacts,
     Candidate,
@@ -133,29 +133,16 @@ def _campaign_facts(campaign: ActiveCampaign, usable: dict[uuid.UUID, LaneFacts]
     )
 
 
-def _room(lane: LaneFacts, campaign: ActiveCampaign, now: datetime) -> int:
-    """How many slots a lane could give out within the horizon to a campaign with this shortest gap."""
-    if not timing.room_ahead(lane.last_slot_at, now, _ahead()) or (lane.back_off_until and lane.back_off_until > now):
-        return 0
-    by_gap = (
-        settings.PLAN_AHEAD_SECONDS // campaign.min_wait_seconds + 2 if campaign.min_wait_seconds else QUEUE_PER_LANE
-    )
-    return max(0, min(by_gap, QUEUE_PER_LANE - lane.queued))
-
-
 def _due_steps(
     campaigns: dict[uuid.UUID, ActiveCampaign], usable: dict[uuid.UUID, LaneFacts], now: datetime
 ) -> list[DueStep]:
-    pairs: list[tuple[uuid.UUID, uuid.UUID, int]] = []
-    first: list[tuple[uuid.UUID, int]] = []
-    moved: list[tuple[uuid.UUID, int]] = []
-    for campaign in campaigns.values():
-        rooms = {key: _room(usable[key], campaign, now) for key in campaign.credential_ids if key in usable}
-        pairs += [(campaign.campaign_id, key, room) for key, room in rooms.items() if room]
-        by_cap = sum(min(room, max(0, usable[key].limit - usable[key].used)) for key, room in rooms.items())
-        # At least one is looked at, so that a campaign at its cap is noticed and said so.
-        first.append((campaign.campaign_id, max(1, min(settings.PLAN_BATCH, by_cap))))
-        moved.append((campaign.campaign_id, min(settings.PLAN_BATCH, sum(rooms.values()))))
+    demands = {
+        key: demand_of(_campaign_facts(campaign, usable), usable, now=now, ahead=_ahead(), batch=settings.PLAN_BATCH)
+        for key, campaign in campaigns.items()
+    }
+    pairs = [(key, lane, room) for key, demand in demands.items() for lane, room in demand.later.items()]
+    moved = [(key, demand.moved) for key, demand in demands.items()]
+    first = [(key, demand.first) for key, demand in demands.items()]
     waiting = selectors.steps_without_slot(list(campaigns), list(usable), settings.PLAN_BATCH)
     later = selectors.later_steps_due(pairs, now) + selectors.moved_steps_due(moved, now)
     return waiting + later + selectors.first_steps_due(first, now)
@@ -179,7 +166,7 @@ def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaig
             batch_number=step.batch_number,
             enrolled_at=step.enrolled_at,
             sender_id=step.sender_id,
-            seed=dice.new_seed(),
+            seed=timing.draw_seed(settings.DIGEST_KEY.encode(), step.enrollment_id, step.position, step.seed),
             mx=states[step.domain] if campaigns[step.campaign_id].verify_email_mx else MxState.UNCHECKED,
             message_id=step.message_id,
             held_unit=(step.held_credential, step.held_day) if step.held_credential and step.held_day else None,

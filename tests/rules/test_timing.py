@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +14,7 @@ from dispatch.rules.timing import (
     LONGEST_GAP_SECONDS,
     day_of,
     draw_gap,
+    draw_seed,
     next_slot,
     room_ahead,
     step_due_at,
@@ -286,3 +288,28 @@ def test_the_zone_in_which_an_instant_is_written_changes_no_day(instant: datetim
 @given(instants)
 def test_a_day_has_twenty_four_hours(instant: datetime) -> None:
     assert day_of(instant + DAY) == day_of(instant) + DAY
+
+
+# -- Seeds
+
+
+@given(st.binary(max_size=200), st.uuids(), st.integers(1, 1_000), st.none() | seeds)
+def test_a_seed_is_drawn_once_and_fits_its_column(
+    key: bytes, enrollment_id: UUID, position: int, previous: int | None
+) -> None:
+    seed = draw_seed(key, enrollment_id, position, previous)
+    assert 0 <= seed < 2**63
+    assert seed == draw_seed(key, enrollment_id, position, previous)
+
+
+def test_the_seed_differs_by_key_contact_step_and_lost_slot() -> None:
+    ann, bob = UUID(int=1), UUID(int=2)
+    drawn = [
+        draw_seed(b"key", ann, 1),
+        draw_seed(b"other key", ann, 1),
+        draw_seed(b"key", bob, 1),
+        draw_seed(b"key", ann, 2),
+        draw_seed(b"key", ann, 1, draw_seed(b"key", ann, 1)),
+        draw_seed(b"key", ann, 1, 0),
+    ]
+    assert len(set(drawn)) == len(drawn)
