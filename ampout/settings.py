@@ -26,6 +26,9 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 BEHIND_PROXY = env.flag("BEHIND_PROXY")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 X_FRAME_OPTIONS = "DENY"
@@ -52,6 +55,7 @@ INSTALLED_APPS = [
     "ampout.api",
 ]
 MIDDLEWARE = [
+    "ampout.headers.HeadersMiddleware",
     "ampout.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

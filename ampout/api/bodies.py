@@ -1,24 +1,27 @@
 """Request bodies: read once, within limits, with their digest; JSON objects wrapped in the resource's name or not."""
 
 import hashlib
-import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser
+from django.utils.datastructures import MultiValueDict
 
 from ampout.api.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
 from ampout.api.fields import Schema, read_fields
-from ampout.lib.errors import ValidationFailed
+from ampout.lib import json_text
+from ampout.lib.errors import AmpoutError, ValidationFailed
 
 MULTIPART_OVERHEAD = 64 * 1024
 """Bytes of an upload that are not the file: boundaries, part headers, the other fields."""
 
 Part: TypeAlias = "str | UploadedFile[bytes]"
+MultiValues: TypeAlias = "MultiValueDict[str, Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,42 +50,79 @@ class _HashingReader:
     def __init__(self, stream: HttpRequest) -> None:
         self._stream = stream
         self.digest = hashlib.sha256()
+        self.received = 0
 
     def read(self, size: int | None = None) -> bytes:
         """Read from the stream below."""
         chunk: bytes = self._stream.read() if size is None else self._stream.read(size)
         self.digest.update(chunk)
+        self.received += len(chunk)
         return chunk
 
 
 def read_body(request: HttpRequest, *, upload: bool = False) -> Body:
     """Read the body; `upload` lets multipart/form-data in.
 
-    Raises BadRequest, PayloadTooLarge, and Django's own refusals of malformed uploads.
+    Raises BadRequest, PayloadTooLarge, UnsupportedMediaType, and Django's own refusals of malformed uploads.
     """
     if "HTTP_TRANSFER_ENCODING" in request.META:
         raise BadRequest("Send the body with a Content-Length; chunked bodies are not read.")
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in {"identity", ""}:
+        # Nothing is unpacked, so a small body cannot grow into a large one.
+        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
     media_type = (request.content_type or "").lower()
     if upload and media_type == "multipart/form-data":
         return _read_upload(request)
     content = request.body
+    _check_whole(request, len(content))
     return Body(digest=hashlib.sha256(content).hexdigest(), media_type=media_type, content=content)
 
 
+def _check_whole(request: HttpRequest, received: int) -> None:
+    """A connection that ends early just ends the stream: half a list of contacts would look like a whole one."""
+    if received < _content_length(request):
+        raise BadRequest("The body ended before its Content-Length. Send it again.")
+
+
+def _content_length(request: HttpRequest) -> int:
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    if not (text.isascii() and text.isdecimal()):
+        raise BadRequest("The Content-Length is not a number.")
+    return int(text) if len(text) < 20 else sys.maxsize
+
+
 def _read_upload(request: HttpRequest) -> Body:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.CSV_MAX_BYTES + MULTIPART_OVERHEAD:
+    if _content_length(request) > settings.CSV_MAX_BYTES + MULTIPART_OVERHEAD:
         raise PayloadTooLarge(f"The file is larger than {settings.CSV_MAX_BYTES} bytes. Split it.")
     reader = _HashingReader(request)
     parser = MultiPartParser(
         request.META, cast("HttpRequest", reader), request.upload_handlers, request.encoding or "utf-8"
     )
     fields, files = parser.parse()
-    parts = cast("Mapping[str, Part]", fields.dict() | files.dict())
-    body = Body(digest=reader.digest.hexdigest(), media_type="multipart/form-data", parts=parts)
-    if any(isinstance(part, UploadedFile) and (part.size or 0) > settings.CSV_MAX_BYTES for part in parts.values()):
-        body.close()
-        raise PayloadTooLarge(f"The file is larger than {settings.CSV_MAX_BYTES} bytes. Split it.")
+    body = Body(digest=reader.digest.hexdigest(), media_type="multipart/form-data", parts=_parts(fields, files))
+    try:
+        _check_whole(request, reader.received)
+        _check_parts(fields, files)
+    except AmpoutError:
+        for file in _all(files):
+            file.close()
+        raise
     return body
+
+
+def _parts(fields: MultiValues, files: MultiValues) -> Mapping[str, Part]:
+    return cast("Mapping[str, Part]", fields.dict() | files.dict())
+
+
+def _all(values: MultiValues) -> list[Any]:
+    return [value for _name, given in values.lists() for value in given]
+
+
+def _check_parts(fields: MultiValues, files: MultiValues) -> None:
+    if len(_all(fields)) + len(_all(files)) != len(_parts(fields, files)):
+        raise BadRequest("The form names a field twice.")
+    if any((file.size or 0) > settings.CSV_MAX_BYTES for file in _all(files)):
+        raise PayloadTooLarge(f"The file is larger than {settings.CSV_MAX_BYTES} bytes. Split it.")
 
 
 def read_object(body: Body, name: str, schema: Schema, *, partial: bool = False) -> dict[str, Any]:
@@ -100,28 +140,12 @@ def parse_json(body: Body) -> dict[str, Any]:
     if body.media_type != "application/json":
         raise UnsupportedMediaType("Send the body as JSON, with `Content-Type: application/json`.")
     try:
-        value = json.loads(
-            body.content.decode("utf-8-sig"), object_pairs_hook=_distinct, parse_constant=_refuse_constant
-        )
-        # A half of a surrogate pair comes in by an escape alone, and no encoding can write it out again.
-        if b"\\u" in body.content:
-            json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        raise BadRequest("The body is not valid JSON in UTF-8.") from None
+        value = json_text.parse_json(body.content)
+    except json_text.InvalidJson as error:
+        raise BadRequest(str(error)) from None
     if not isinstance(value, dict):
         raise BadRequest("The body must be a JSON object.")
     return value
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise BadRequest("The body names a field twice.")
-    return members
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise BadRequest(f"{name} is not JSON.")
 
 
 def unwrap(value: dict[str, Any], name: str) -> dict[str, Any]:

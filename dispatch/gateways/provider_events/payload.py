@@ -1,14 +1,15 @@
 """The body of a provider's call: strict JSON, or the fields of a form."""
 
 import io
-import json
 import re
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
+
+from ampout.lib import json_text
 
 Payload: TypeAlias = Any
 """What JSON holds, or a QueryDict of a form."""
@@ -30,22 +31,8 @@ def read_payload(body: bytes) -> Payload:
 
 
 def read_json(body: bytes) -> Any:
-    """JSON in UTF-8 whose objects name no field twice. Raises ValueError, with a sentence."""
-    try:
-        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_distinct, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise ValueError("The body is not valid JSON in UTF-8, is nested too deep, or names a field twice.") from None
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("A field is named twice.")
-    return members
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON.")
+    """Strict JSON in UTF-8, within bounds. Raises ValueError, with a sentence."""
+    return json_text.parse_json(body, halves=True)
 
 
 def _read_form(body: bytes) -> QueryDict:
