@@ -27,7 +27,7 @@ from imapclient.exceptions import IMAPClientError
 from ampout.lib.door import CheckedTarget
 from ampout.lib.text import find_control_character
 from credentials.gateways.tls import client_context, describe_tls_error
-from credentials.rules.redaction import Redactor
+from credentials.rules.redaction import redactor_of
 
 STARTTLS_PORT = 143
 """RFC 8314, section 3.2: TLS from the first byte everywhere else; 993 is its port."""
@@ -161,12 +161,16 @@ _PREFIX = re.compile(r"(command: \w+ => )|(\w+ command error: )")
 """What imaplib puts in front of a server's words."""
 
 
+_COMPLAINT = re.compile(rb"\S+ (?:NO|BAD|BYE)\b", re.IGNORECASE)
+"""The beginning of a line whose words are for people (RFC 9051, 7.1)."""
+
+
 def _words(error: Exception, login: ImapLogin) -> str:
     """The server's answer inside an error: one short printable line without the password."""
     raw = error.args[0] if error.args else ""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
     text = _PREFIX.sub("", text, count=1)
-    text = Redactor(login.username, login.password).redact(text)
+    text = redactor_of(login.username, login.password).redact(text)
     line = "".join(character if character.isprintable() else " " for character in text)
     return line[:LONGEST_WORDS].strip() or "no reason was given"
 
@@ -209,6 +213,7 @@ class _BoundedImap4(imaplib.IMAP4):
         self._limits = limits
         self._context = context
         self._left_to_read = limits.bytes_read
+        self._redactor = redactor_of(login.username, login.password)
         self._is_overdue = False
         self._timer = self._new_timer(limits.whole)
         super().__init__(target.host, target.port)
@@ -264,12 +269,18 @@ class _BoundedImap4(imaplib.IMAP4):
         return super().read(size)
 
     def readline(self) -> bytes:
-        """A line. Raises TimeoutError once the deadline of the whole is over."""
+        """A line; where it says no, its words are free of our secrets.
+
+        Raises TimeoutError once the deadline of the whole is over.
+        """
         line = bytes(self.file.readline(self._left_to_read + 1))  # type: ignore[arg-type]  # opened in binary mode
         if self._is_overdue:
             raise TimeoutError
         self._spend(len(line))
-        return line
+        complaint = _COMPLAINT.match(line)
+        if complaint is None:
+            return line
+        return complaint[0] + self._redactor.redact_bytes(line[complaint.end() :])
 
     def _spend(self, size: int) -> None:
         self._left_to_read -= size

@@ -19,7 +19,7 @@ from typing import Self
 from ampout.lib.door import SMTP_PORTS, CheckedTarget, TargetRefused, TargetUnresolved, check_target_async
 from credentials.gateways.smtp_protocol import ConversationEnded, SmtpProtocol
 from credentials.gateways.tls import client_context, describe_tls_error
-from credentials.rules.redaction import Redactor, encode_plain
+from credentials.rules.redaction import encode_plain, redactor_of
 from credentials.rules.smtp_parser import Capabilities, parse_capabilities
 from credentials.rules.smtp_words import Failure, Reply, Stage
 
@@ -115,7 +115,7 @@ class SmtpConnection:
         self.deadlines = deadlines
         self.capabilities = Capabilities()
         self.encrypted = False
-        self._redactor = Redactor(login.username, login.password)
+        self._redactor = redactor_of(login.username, login.password)
         self._loop = asyncio.get_running_loop()
         self._latest = self._loop.time() + deadlines.transaction
 
