@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from ampout.accounts.idempotency import Call
 from ampout.accounts.models import Account, ApiKey
+from ampout.accounts.row_security import behind_wall
 from ampout.api import bodies, idempotency, pagination
 from ampout.api.authentication import Principal
 from ampout.api.bodies import Body
@@ -78,7 +79,8 @@ class Resource(APIView):
             self.initial(self.request, *args, **kwargs)
             handler = self._handler()
             self._check_scope()
-            response = self._perform(handler, self._read_ids(kwargs))
+            with nullcontext() if self.key is None else behind_wall(self.account.pk):
+                response = self._perform(handler, self._read_ids(kwargs))
         except Exception as error:  # noqa: BLE001  # what is not a refusal is raised again there
             response = self.handle_exception(error)
         finally:
