@@ -108,7 +108,7 @@ class IdempotencyRecord(models.Model):
     method = models.CharField(max_length=8)
     path = models.CharField(max_length=400)
     key = models.CharField(max_length=255)
-    body_digest = models.CharField(max_length=64, help_text="SHA-256 of the raw body, in hex.")
+    body_digest = models.CharField(max_length=64, help_text="Keyed digest of the raw body, in hex.")
     token = models.UUIDField(help_text="Who holds the mark; one that was taken over can keep no answer.")
     started_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True)

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from ampout.accounts import idempotency
 from ampout.accounts.idempotency import Answer, Call, Reservation
+from ampout.lib.crypto import keyed_digest
 from ampout.lib.errors import ValidationFailed
 
 HEADER = "Idempotency-Key"
@@ -38,7 +39,8 @@ def perform_once(
 
     With `atomic`, the effect and the kept answer are one transaction. Raises IdempotencyInFlight and Unprocessable.
     """
-    found = idempotency.reserve(call, body_digest)
+    # Keyed: a body may be all known but for a password, which could then be guessed by its digest.
+    found = idempotency.reserve(call, keyed_digest("idempotency", body_digest).hex())
     if isinstance(found, Answer):
         return _replay(found)
     try:

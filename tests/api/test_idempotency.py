@@ -16,6 +16,7 @@ from ampout.accounts import idempotency
 from ampout.accounts.models import Account, ApiKey, IdempotencyRecord
 from ampout.api import api_keys
 from ampout.celery import app
+from ampout.lib.crypto import keyed_digest
 from ampout.schedule import CeleryConfiguration
 from tests import factories
 from tests.conftest import ApiClient
@@ -88,7 +89,8 @@ def mark(api: ApiClient, *, age: timedelta = timedelta(0)) -> IdempotencyRecord:
 
 def test_a_call_in_flight_cannot_be_repeated_yet(api: ApiClient) -> None:
     record = mark(api)
-    IdempotencyRecord.objects.update(body_digest=hashlib.sha256(b'{"label": "robot"}').hexdigest())
+    digest = hashlib.sha256(b'{"label": "robot"}').hexdigest()
+    IdempotencyRecord.objects.update(body_digest=keyed_digest("idempotency", digest).hex())
     response = api.post("/api_keys", b'{"label": "robot"}', idempotency_key="one")
     assert (response.status_code, response.json()["code"]) == (409, "idempotency_in_flight")
     assert "robot" not in labels(api.account)
