@@ -8,6 +8,7 @@ from celery import shared_task
 from ampout.lib.shutdown import stop_requested
 from dispatch.services import deletion, mx, notices, poll_loop, retention
 from dispatch.services import deliver as deliver_service
+from dispatch.services import erasure, mx, notices, poll_loop, retention
 from dispatch.services import plan as plan_service
 from dispatch.services import reconcile as reconcile_service
 
@@ -44,8 +45,8 @@ def reconcile() -> None:
 
 @shared_task(name="dispatch.tasks.clear_deleted")
 def clear_deleted() -> None:
-    """Clear the personal fields of deleted contacts whose last message has ended."""
-    deletion.clear_late_ones()
+    """Clear the deleted contacts of which something was left."""
+    erasure.clear_late_ones()
 
 
 @shared_task(name="dispatch.tasks.judge_notices")

@@ -6,18 +6,23 @@
 """
 
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 
 from ampout.accounts.models import IdempotencyRecord
 from ampout.lib import clock
+from ampout.lib.crypto import DecryptionFailed
 from ampout.lib.errors import AmpoutError, Unprocessable
 
 KEPT_FOR = timedelta(hours=24)
 MARK_EXPIRES_AFTER = timedelta(seconds=60)
 PURGE_BATCH = 5_000
+EMPTY = "{}"
+"""What is left of a kept answer that named somebody who was erased."""
 
 
 class IdempotencyInFlight(AmpoutError):
@@ -108,6 +113,29 @@ def release(reservation: Reservation) -> None:
     IdempotencyRecord.objects.filter(
         pk=reservation.record_id, token=reservation.token, answered_at__isnull=True
     ).delete()
+
+
+def answers_of(scope: str, *, limit: int | None = None) -> list[int]:
+    """The records of a scope that keep an answer, oldest first."""
+    kept = IdempotencyRecord.objects.filter(scope=scope, answered_at__isnull=False)
+    return list(kept.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+@transaction.atomic
+def empty_answers(record_ids: Sequence[int], is_meant: Callable[[str], bool]) -> None:
+    """Empty those kept answers that are meant: the calls keep their status, and are not carried out again."""
+    for record in IdempotencyRecord.objects.filter(pk__in=record_ids).order_by("pk").select_for_update():
+        if is_meant(_readable(record)):
+            record.answer = EMPTY
+            record.save(update_fields=["answer"])
+
+
+def _readable(record: IdempotencyRecord) -> str:
+    """The kept answer; nothing where its key is gone, as then nobody can read it."""
+    try:
+        return str(record.answer)
+    except DecryptionFailed:
+        return ""
 
 
 def erase_old_answers(*, now: datetime | None = None) -> int:

@@ -122,7 +122,10 @@ class ContactErase(Resource):
     """`POST /contacts/:id/erase`."""
 
     def post(self, _request: Request, contact_id: uuid.UUID) -> Response:
-        """Erase the person: personal fields go, the ledger and the suppressions stay."""
+        """Erase the person: what is personal goes, the ledger and the suppressions stay. Again: how far it is.
+
+        `erasing` while something of theirs is on the wire, or what came back is not judged yet.
+        """
         self.read("contact", {})
-        deletion.erase_contact(self.account, contact_id)
-        return Response({"id": contact_id, "status": "erased"})
+        is_erased = deletion.erase_contact(self.account, contact_id)
+        return Response({"id": contact_id, "status": "erased" if is_erased else "erasing"})

@@ -60,6 +60,9 @@ class Contact(AccountOwned):
             models.UniqueConstraint(
                 fields=["account", "identity"],
                 condition=Q(deleted_at__isnull=True),
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="When, after its deletion, nothing personal of it was left anywhere."
+    )
                 name="one_contact_per_address",
             ),
         )
@@ -73,6 +76,11 @@ class Contact(AccountOwned):
     def __str__(self) -> str:
         return self.email or "(erased)"
 
+            models.Index(
+                fields=["deleted_at"],
+                condition=Q(deleted_at__isnull=False, erased_at__isnull=True),
+                name="contact_to_erase",
+            ),
 
 class Suppression(AccountOwned):
     """An address or domain that must not be written to, as a keyed hash that survives every deletion.

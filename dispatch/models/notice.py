@@ -2,6 +2,8 @@
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -26,6 +28,12 @@ class Notice(AccountOwned):
     failures = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True, help_text="Why it could not be judged.")
     verdict = models.JSONField(default=dict, help_text="Kind, evidence, and how it was matched.")
+    address_digests = ArrayField(
+        models.BinaryField(max_length=32),
+        null=True,
+        editable=False,
+        help_text="Keyed hashes of the addresses in it, as long as it has content; empty: not looked for yet.",
+    )
 
     class Meta(AccountOwned.Meta):
         ordering = ("-received_at", "id")
@@ -34,6 +42,13 @@ class Notice(AccountOwned):
             models.Index(fields=["next_try_at"], condition=Q(processed_at__isnull=True), name="notice_to_judge"),
             models.Index(fields=["account", "-received_at", "id"], name="notice_by_account"),
             models.Index(fields=["received_at"], condition=~Q(body=b"", headers=""), name="notice_to_forget"),
+            # What names a person, matched or not.
+            GinIndex(fields=["address_digests"], name="notice_by_address"),
+            models.Index(
+                fields=["account"],
+                condition=Q(address_digests__isnull=True) & ~Q(body=b"", headers=""),
+                name="notice_to_look_through",
+            ),
         )
 
     def __str__(self) -> str:

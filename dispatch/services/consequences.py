@@ -75,17 +75,29 @@ class Drawn:
     early: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is locked: the messages, and of each the enrollments that may change by what is said about it.
+
+    Whoever is enrolled from now on is not among them: no enrollment is locked after a message.
+    """
+
+    messages: dict[uuid.UUID, Message]
+    concerned: dict[uuid.UUID, set[uuid.UUID]]
+
+
 def draw(notice: Notice, findings: Sequence[Finding], *, now: datetime) -> Drawn:
     """Carry out what these findings bring about, inside the notice's transaction."""
     findings = _with_news(findings)
     if not findings:
         return Drawn()
-    messages = _lock(findings, now)
+    held = _lock(findings, now)
+    messages = held.messages
     _resolve_unknown(findings, now)
     to_judge: set[uuid.UUID] = set()
     for finding in findings:
         message = messages[finding.message_id]
-        if _APPLY[finding.effect](message, finding, now) and message.credential_id is not None:
+        if _APPLY[finding.effect](message, finding, held, now) and message.credential_id is not None:
             to_judge.add(message.credential_id)
     _record(notice, findings, messages)
     health.note_due(to_judge, now=now)
@@ -104,7 +116,7 @@ def _with_news(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.kind is not None or finding.message_id in open_ones]
 
 
-def _lock(findings: Sequence[Finding], now: datetime) -> dict[uuid.UUID, Message]:
+def _lock(findings: Sequence[Finding], now: datetime) -> Held:
     wanted = Message.everywhere.filter(pk__in={finding.message_id for finding in findings})
     found = {message.pk: message for message in wanted}
     suppressed = {
@@ -114,9 +126,10 @@ def _lock(findings: Sequence[Finding], now: datetime) -> dict[uuid.UUID, Message
     }
     for account_id, digest, reason in sorted(suppressed):
         stops.mark_address(account_id, digest, reason, now=now)
-    stops.lock_enrollments({pk for message in found.values() for pk in _concerned(message)})
+    concerned = {message.pk: _concerned(message) for message in found.values()}
+    stops.lock_enrollments(set().union(*concerned.values()))
     locked = Message.everywhere.select_for_update(of=("self",)).filter(pk__in=found).order_by("pk")
-    return {message.pk: message for message in locked}
+    return Held({message.pk: message for message in locked}, concerned)
 
 
 def _concerned(message: Message) -> set[uuid.UUID]:
@@ -140,18 +153,18 @@ def _resolve_unknown(findings: Sequence[Finding], now: datetime) -> None:
             evidence.resolve_by_evidence([finding.message_id], source, now=now)
 
 
-def _nothing(_message: Message, _finding: Finding, _now: datetime) -> bool:
+def _nothing(_message: Message, _finding: Finding, _held: Held, _now: datetime) -> bool:
     return False
 
 
-def _bounce_hard(message: Message, finding: Finding, now: datetime) -> bool:
+def _bounce_hard(message: Message, finding: Finding, held: Held, now: datetime) -> bool:
     """True when it is news to health."""
     words = _words(message, finding)
-    stops.stop_enrollments(_concerned(message), StopReason.BOUNCED, now=now, bounce_reason=words)
+    stops.stop_enrollments(held.concerned[message.pk], StopReason.BOUNCED, now=now, bounce_reason=words)
     return _mark_bounced(message, HARD, finding.occurred_at)
 
 
-def _bounce_soft(message: Message, finding: Finding, now: datetime) -> bool:
+def _bounce_soft(message: Message, finding: Finding, _held: Held, now: datetime) -> bool:
     if message.enrollment_id is not None:
         own, words = [message.enrollment_id], _words(message, finding)
         stops.stop_enrollments(own, StopReason.REFUSED, now=now, bounce_reason=words)
@@ -175,9 +188,9 @@ def _mark_bounced(message: Message, kind: str, at: datetime) -> bool:
     return True
 
 
-def _complain(message: Message, finding: Finding, now: datetime) -> bool:
+def _complain(message: Message, finding: Finding, held: Held, now: datetime) -> bool:
     """True when it is news to health."""
-    stops.stop_enrollments(_concerned(message), StopReason.COMPLAINED, now=now)
+    stops.stop_enrollments(held.concerned[message.pk], StopReason.COMPLAINED, now=now)
     if message.complained_at is not None:
         return False
     message.complained_at = finding.occurred_at
@@ -185,24 +198,25 @@ def _complain(message: Message, finding: Finding, now: datetime) -> bool:
     return True
 
 
-def _unsubscribe(message: Message, _finding: Finding, now: datetime) -> bool:
-    stops.stop_enrollments(_concerned(message), StopReason.UNSUBSCRIBED, now=now)
+def _unsubscribe(message: Message, _finding: Finding, held: Held, now: datetime) -> bool:
+    stops.stop_enrollments(held.concerned[message.pk], StopReason.UNSUBSCRIBED, now=now)
     return False
 
 
-def _reply(message: Message, finding: Finding, now: datetime) -> bool:
+def _reply(message: Message, finding: Finding, held: Held, now: datetime) -> bool:
     """The contact's own sequence is replied; its other open ones in the account stop with it."""
     own = message.enrollment_id
     if own is None:
         return False
     stops.stop_enrollments([own], StopReason.REPLIED, now=now, replied_at=finding.occurred_at)
     if settings.REPLY_STOPS_OTHER_CAMPAIGNS:
-        others = _at_address(message).filter(stopped_at__isnull=True, finished_at__isnull=True).exclude(pk=own)
+        others = Enrollment.everywhere.filter(pk__in=held.concerned[message.pk] - {own})
+        others = others.filter(stopped_at__isnull=True, finished_at__isnull=True)
         stops.stop_enrollments(set(others.values_list("pk", flat=True)), StopReason.REPLIED_ELSEWHERE, now=now)
     return False
 
 
-def _wait(message: Message, finding: Finding, now: datetime) -> bool:
+def _wait(message: Message, finding: Finding, _held: Held, now: datetime) -> bool:
     """The next step goes on the day after the return; one that is only planned is taken back for it."""
     if finding.return_date is None or not settings.WAIT_FOR_RETURN or message.enrollment_id is None:
         return False
@@ -232,7 +246,7 @@ def _take_back(planned: Message) -> bool:
     return bool(unstarted._raw_delete(unstarted.db))  # noqa: SLF001  # conditional on its state, in one statement
 
 
-_APPLY: dict[Effect, Callable[[Message, Finding, datetime], bool]] = {
+_APPLY: dict[Effect, Callable[[Message, Finding, Held, datetime], bool]] = {
     Effect.NOTHING: _nothing,
     Effect.HARD_BOUNCE: _bounce_hard,
     Effect.SOFT_BOUNCE: _bounce_soft,

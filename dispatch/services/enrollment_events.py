@@ -11,11 +11,11 @@ def _stamp(instant: datetime | None) -> str | None:
 
 
 def enrollment_data(enrollment: Enrollment) -> dict[str, Any]:
-    """What an enrollment event says; the enrollment comes with its contact."""
+    """What an enrollment event says; the enrollment comes with its contact, whose address is gone once it is erased."""
     return {
         "enrollment_id": str(enrollment.pk),
         "contact_id": str(enrollment.contact_id),
-        "contact_email": enrollment.contact.email,
+        "contact_email": enrollment.contact.email or None,
         "campaign_id": str(enrollment.campaign_id),
         "status": enrollment.status,
         "sent_at": _stamp(enrollment.sent_at),

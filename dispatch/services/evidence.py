@@ -17,6 +17,7 @@ from campaigns.rules.campaign_state import CampaignStatus
 from dispatch.models import Attempt, Message
 from dispatch.rules.message_state import MessageState
 from dispatch.services import advance, stops
+from dispatch.services.late_words import without_words_of_erased
 
 if TYPE_CHECKING:
     from dispatch.services.settle import Outcome
@@ -37,6 +38,7 @@ def resolve_by_late_outcome(outcome: "Outcome") -> bool:
     if outcome.state not in {MessageState.ACCEPTED, MessageState.REFUSED}:
         return False
     advance.lock_enrollments([outcome])
+    [outcome] = without_words_of_erased([outcome])
     moved = Message.everywhere.filter(
         pk=outcome.message_id, state=MessageState.UNKNOWN.value, fence=outcome.fence
     ).update(

@@ -1,13 +1,18 @@
-"""Everything that is held about one person, for that person (GDPR, articles 15 and 20)."""
+"""Everything that is held about one person, for that person (GDPR, articles 15 and 20).
+
+docs/explanation/personal-data.md says where it comes from; dispatch/services/personal_data.py is its table.
+"""
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from ampout.events.models import Event
+from ampout.events.kinds import EventKind
+from ampout.events.models import Event, WebhookAttempt
+from ampout.lib.text import storable
 from campaigns.models import Contact, Enrollment
 from campaigns.selectors.contacts import suppressions_on
-from dispatch.models import Attempt, Feedback, Hit, Message
+from dispatch.models import Attempt, Feedback, Hit, Message, Notice
 
 CONTACT_FIELDS = (
     *("id", "email", "first_name", "last_name", "company", "custom_fields"),
@@ -27,10 +32,17 @@ ATTEMPT_FIELDS = ("message_id", "started_at", "ended_at", "stage", "state", "rea
 SUPPRESSION_FIELDS = ("id", "kind", "scope", "reason", "suppressed_at")
 FEEDBACK_FIELDS = (
     *("id", "message_id", "enrollment_id", "kind", "occurred_at", "status", "hard", "sender", "subject", "text"),
-    *("language", "return_date"),
+    *("language", "return_date", "evidence"),
 )
+NOTICE_FIELDS = ("id", "source", "received_at", "headers", "body", "error", "verdict")
 HIT_FIELDS = ("message_id", "kind", "label", "evidence", "url", "user_agent", "network", "occurred_at")
 EVENT_FIELDS = ("id", "type", "created_at", "data")
+WEBHOOK_ATTEMPT_FIELDS = ("delivery_id", "delivery__event__id", "started_at", "status_code", "response_excerpt")
+
+_ONCE = (
+    *(EventKind.ENROLLMENT_OPENED, EventKind.ENROLLMENT_REPLIED, EventKind.ENROLLMENT_BOUNCED),
+    EventKind.ENROLLMENT_UNSUBSCRIBED,
+)
 
 
 def export_contact(contact: Contact) -> dict[str, Any]:
@@ -48,7 +60,9 @@ def export_contact(contact: Contact) -> dict[str, Any]:
     feedback = feedback.filter(message__in=messages.order_by().values("pk")).order_by("occurred_at", "pk")
     hits: QuerySet[Any] = Hit.objects.of(account)
     hits = hits.filter(message__in=messages.order_by().values("pk")).order_by("pk")
-    events = Event.objects.of(account).filter(data__contact_id=str(contact.pk)).order_by("sequence")
+    events = Event.objects.of(account).filter(fact__in=_facts(enrollments))
+    answers: QuerySet[Any] = WebhookAttempt.objects.of(account).exclude(response_excerpt="")
+    answers = answers.filter(delivery__event__in=events.order_by().values("pk")).order_by("pk")
     return {
         "contact": _values(contact, CONTACT_FIELDS),
         "contact_import": _values(contact.contact_import, IMPORT_FIELDS) if contact.contact_import else None,
@@ -56,10 +70,35 @@ def export_contact(contact: Contact) -> dict[str, Any]:
         "messages": list(messages.order_by("created_at", "pk").values(*MESSAGE_FIELDS)),
         "attempts": list(attempts.values(*ATTEMPT_FIELDS)),
         "feedback": list(feedback.values(*FEEDBACK_FIELDS)),
+        "notices": [_shown(row) for row in _notices(contact, messages).values(*NOTICE_FIELDS)],
         "hits": list(hits.values(*HIT_FIELDS)),
         "suppressions": list(suppressions_on(contact).order_by("created_at").values(*SUPPRESSION_FIELDS)),
-        "events": list(events.values(*EVENT_FIELDS)),
+        "events": list(events.order_by("sequence").values(*EVENT_FIELDS)),
+        "webhook_answers": list(answers.values(*WEBHOOK_ATTEMPT_FIELDS)),
     }
+
+
+def _facts(enrollments: "QuerySet[Enrollment]") -> list[str]:
+    """The names of the facts that were told of these enrollments, by which events are indexed."""
+    names: list[str] = []
+    for pk, position in enrollments.values_list("pk", "next_position"):
+        names += [f"{kind}:{pk}" for kind in _ONCE]
+        names += [f"{EventKind.ENROLLMENT_SENT}:{pk}:{one}" for one in range(1, position + 1)]
+    return names
+
+
+def _notices(contact: Contact, messages: "QuerySet[Any]") -> "QuerySet[Notice]":
+    """What came back about their messages, and what names their address though it matched nobody."""
+    matched = Feedback.objects.of(contact.account_id).filter(message__in=messages.order_by().values("pk"))
+    naming = Notice.objects.of(contact.account_id).filter(address_digests__contains=[bytes(contact.address_digest)])
+    either = Q(pk__in=matched.order_by().values("notice")) | Q(pk__in=naming.order_by().values("pk"))
+    found: QuerySet[Notice] = Notice.objects.of(contact.account_id).filter(either).order_by("received_at", "pk")
+    return found
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A raw mail or call as text: most are ASCII, and what is not UTF-8 is marked."""
+    return row | {"body": storable(bytes(row["body"]).decode("utf-8", "replace"), len(row["body"]))}
 
 
 def _values(row: object, names: tuple[str, ...]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ampout.lib import dice, sql
 from credentials.models import SmtpCredential
 from credentials.rules.credential_state import decide_back_off
 from dispatch.models import Lane
+from dispatch.rules.named_addresses import without_addresses
 from dispatch.rules.smtp_reply import Blame
 
 if TYPE_CHECKING:
@@ -111,11 +112,16 @@ def note_transactions(outcomes: Sequence["Outcome"]) -> set[uuid.UUID]:
 
 
 def _note_problem(credential_id: uuid.UUID, ended: "list[Outcome]") -> None:
-    """What keeps the login from sending; a recipient that is greylisted or full for a while is no problem of it."""
+    """What keeps the login from sending; a recipient that is greylisted or full for a while is no problem of it.
+
+    Where a recipient was named, the words are kept without addresses: the credential outlives the person.
+    """
     troubled = [outcome for outcome in ended if _failed(outcome)]
     if troubled:
         latest = max(troubled, key=lambda outcome: outcome.ended_at)
         words = latest.reply_text or str(latest.reason)
+        if not is_about_connection(latest):
+            words = without_addresses(words, lambda _: True)
         SmtpCredential.everywhere.filter(pk=credential_id).update(
             last_problem=f"{latest.stage}: {words}", last_problem_at=latest.ended_at
         )

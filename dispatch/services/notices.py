@@ -20,7 +20,7 @@ from ampout.lib.text import storable
 from credentials.models import ProviderHook
 from dispatch.models import Notice
 from dispatch.rules.mail.reader import read_mail
-from dispatch.services import consequences, health, judgement
+from dispatch.services import consequences, erasure, health, judgement, named
 from dispatch.services.consequences import Drawn, Finding
 from dispatch.services.failpoints import crash
 from dispatch.services.judgement import IMAP
@@ -36,12 +36,15 @@ LONGEST_MAIL = 1_200_000
 LONGEST_HEADERS = 65_536
 LONGEST_ERROR = 500
 A_MOMENT = timedelta(seconds=20)
+_JUDGED_FIELDS = (
+    *("processed_at", "next_try_at", "verdict", "error", "failures", "body", "headers", "address_digests"),
+)
 
 _STORE = """
 INSERT INTO dispatch_notice (id, account_id, credential_id, source, dedupe, headers, body, received_at, next_try_at,
-                             failures, error, verdict)
+                             failures, error, verdict, address_digests)
 VALUES (%(id)s, %(account)s, %(credential)s, %(source)s, %(dedupe)s, %(headers)s, %(body)s, %(received_at)s, %(now)s,
-        0, '', '{}')
+        0, '', '{}', %(addresses)s)
 ON CONFLICT (credential_id, dedupe) DO NOTHING
 """
 # Tried again after 1, 2, 4, … minutes, at most a day.
@@ -108,6 +111,8 @@ def _store(
         "body": body,
         "received_at": min(at, now),
         "now": now,
+        # As far as they stand there undecoded; whoever judges it reads on.
+        "addresses": sorted(named.digests_in(body.decode("utf-8", "replace"))),
     }
     return bool(sql.execute(_STORE, facts))
 
@@ -176,11 +181,21 @@ def _judge_locked(notice_id: uuid.UUID, now: datetime, *, again: bool) -> Drawn 
         notice.processed_at = now
     if not _is_worth_keeping(notice, judged.findings):
         notice.body = b""
-    if drawn.erased:
-        notice.body, notice.headers = b"", ""
-        notice.verdict.pop("evidence", None)
-    notice.save(update_fields=["processed_at", "next_try_at", "verdict", "error", "failures", "body", "headers"])
+    _keep_nothing_of_the_erased(notice, drawn)
+    notice.save(update_fields=_JUDGED_FIELDS)
     return drawn
+
+
+def _keep_nothing_of_the_erased(notice: Notice, drawn: Drawn) -> None:
+    """Empty what is about somebody who was erased, or names them; note whom else it names, for an erasure to come."""
+    digests = named.digests_of_notice(notice, IMAP)
+    erased = named.erased_among(notice.account_id, digests)
+    notice.address_digests = list(digests)
+    if drawn.erased or erased:
+        notice.body, notice.headers, notice.address_digests = b"", "", []
+        notice.verdict.pop("evidence", None)
+    if erased:
+        erasure.blank_feedback([notice.pk], erased)
 
 
 def _is_worth_keeping(notice: Notice, findings: Sequence[Finding]) -> bool:

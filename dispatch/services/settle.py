@@ -20,6 +20,7 @@ from dispatch.models import Attempt, Message
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.smtp_reply import Blame, VerdictReason
 from dispatch.services import advance, evidence, health, lanes
+from dispatch.services.late_words import without_words_of_erased
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ def settle(worker_id: uuid.UUID, outcomes: Sequence[Outcome]) -> set[uuid.UUID]:
         watched = lanes.note_transactions(outcomes)
         advance.lock_enrollments(outcomes)
         moved = _move(worker_id, outcomes)
+        outcomes = without_words_of_erased(outcomes, moved)
         _record_attempts(worker_id, outcomes, moved)
         advance.draw_consequences([outcome for outcome in outcomes if outcome.message_id in moved])
         health.note_due(watched | _troubled(outcomes), now=clock.utc_now())

@@ -101,8 +101,10 @@ def mark_address(
     """What comes before any lock on enrollments: the suppression's row, and the mark on the contacts at the address."""
     suppression = note_suppression(account_id, digest, reason, now=now, kind=kind)
     if reason is SuppressionReason.UNSUBSCRIBED:
-        contacts = _contacts_with(account_id, digest, kind)
-        contacts.filter(unsubscribed_at__isnull=True).update(unsubscribed_at=now)
+        # A domain has many contacts: in the order of their ids, as whoever deletes them.
+        contacts = _contacts_with(account_id, digest, kind).filter(unsubscribed_at__isnull=True)
+        ids = list(contacts.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+        Contact.everywhere.filter(pk__in=ids).update(unsubscribed_at=now)
     return suppression
 
 
@@ -129,13 +131,12 @@ def note_suppression(
 
 
 def lock_enrollments(ids: Collection[uuid.UUID]) -> list[Enrollment]:
-    """These enrollments, locked in the order of their ids."""
-    return list(
-        Enrollment.everywhere.select_for_update(no_key=True, of=("self",))
-        .select_related("contact")
-        .filter(pk__in=list(ids))
-        .order_by("pk")
-    )
+    """These enrollments, locked in the order of their ids, with their contacts.
+
+    The contacts are read after the locks: whoever was erased while we waited for them has no address any more.
+    """
+    locked = Enrollment.everywhere.select_for_update(no_key=True).filter(pk__in=list(ids)).order_by("pk")
+    return list(locked.prefetch_related("contact"))
 
 
 def stop_enrollments(

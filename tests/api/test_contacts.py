@@ -232,9 +232,19 @@ def test_a_contact_that_is_gone_leaves_only_its_suppression(api: ApiClient, anna
 
 @pytest.mark.parametrize(
     ("method", "suffix"),
-    [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/unsubscribe"), ("GET", "/export"), ("POST", "/erase")],
+    [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/unsubscribe"), ("GET", "/export")],
 )
 def test_what_is_gone_is_gone_for_every_action(api: ApiClient, anna: Contact, method: str, suffix: str) -> None:
     api.delete(f"/contacts/{anna.pk}")
     response = api.send(method, f"/contacts/{anna.pk}{suffix}")
     assert (response.status_code, response.json()["code"]) == (404, "contact_not_found")
+
+
+def test_the_same_person_lives_in_two_accounts_apart(api: ApiClient, other_api: ApiClient) -> None:
+    ours = factories.make_contact(api.account, "anna@x.example")
+    theirs = factories.make_contact(other_api.account, "anna@x.example")
+    api.post(f"/contacts/{ours.pk}/unsubscribe")
+    assert other_api.get(f"/contacts/{theirs.pk}").json()["unsubscribed_at"] is None
+    assert other_api.get("/suppressions").json() == []
+    exported = api.get(f"/contacts/{ours.pk}/export").content.decode()
+    assert str(theirs.pk) not in exported

@@ -9,7 +9,7 @@ from ampout.lib.errors import NotFound
 from campaigns.models import Campaign, Contact, Suppression
 from campaigns.rules.suppression import SuppressionReason
 from dispatch.models import Attempt, Message
-from dispatch.services import deletion, senders, stops, test_send
+from dispatch.services import deletion, erasure, senders, stops, test_send
 from dispatch.services.unsubscribe import make_token, unsubscribe_by_token
 from tests import factories
 from tests.services.desk import Desk, S, fresh, message_of
@@ -72,10 +72,10 @@ def test_nothing_is_cleared_while_something_is_on_the_wire(desk: Desk) -> None:
     [claimed] = desk.claim()
     desk.wire(claimed)
     deletion.delete_contact(desk.account, contact.pk, now=desk.now)
-    deletion.clear_late_ones()
+    erasure.clear_late_ones()
     assert message_of(claimed).recipient == contact.email
     desk.settle(claimed, subject=f"Hello {CANARY}", reply_text=f"250 Ok for {CANARY}")
-    deletion.clear_late_ones()
+    erasure.clear_late_ones()
     assert CANARY not in everything()
     assert desk.violations() == []
 
@@ -104,7 +104,7 @@ def test_a_contact_that_came_back_is_another_one(desk: Desk) -> None:
     enrolled = factories.enroll(desk.campaign(), again)
     desk.release(enrolled.campaign)
     desk.tick()
-    deletion.clear_late_ones()
+    erasure.clear_late_ones()
     assert message_of(enrolled).recipient == again.email
     desk.send(*desk.claim())
     assert fresh(enrolled).status == "sent"

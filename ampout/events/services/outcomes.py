@@ -72,6 +72,7 @@ def _locked(model: Any, ids: set[uuid.UUID]) -> dict[uuid.UUID, Any]:
 
 
 def _keep_attempts(outcomes: Sequence[Outcome], deliveries: dict[uuid.UUID, WebhookDelivery]) -> None:
+    erased = _about_the_erased([outcome.delivery_id for outcome in outcomes if outcome.result.excerpt])
     WebhookAttempt.everywhere.bulk_create(
         [
             WebhookAttempt(
@@ -82,11 +83,19 @@ def _keep_attempts(outcomes: Sequence[Outcome], deliveries: dict[uuid.UUID, Webh
                 ended_at=outcome.ended_at,
                 status_code=outcome.result.answer.status,
                 error=outcome.result.error,
-                response_excerpt=outcome.result.excerpt,
+                response_excerpt="" if outcome.delivery_id in erased else outcome.result.excerpt,
             )
             for outcome in outcomes
         ]
     )
+
+
+def _about_the_erased(delivery_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these deliveries, which are locked, whose person was erased while the call was under way."""
+    if not delivery_ids:
+        return set()
+    about = WebhookDelivery.everywhere.filter(pk__in=delivery_ids, event__data__has_key="contact_email")
+    return set(about.filter(event__data__contact_email=None).values_list("pk", flat=True))
 
 
 def _apply(outcome: Outcome, delivery: WebhookDelivery, endpoint: WebhookEndpoint, rng: Random) -> None:

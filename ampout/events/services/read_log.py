@@ -36,14 +36,18 @@ INSERT INTO events_eventlog AS log (account_id, last_position) VALUES (%(account
 ON CONFLICT (account_id) DO UPDATE SET last_position = log.last_position
 RETURNING last_position
 """
-# A statement of its own, after the lock: it sees all that the reader before us did.
+# A statement of its own, after the lock: it sees all that the reader before us did. The events are locked in the order
+# of their numbers, as an erasure takes them.
 _PLACE = """
-WITH batch AS MATERIALIZED (
-    SELECT sequence, row_number() OVER (ORDER BY sequence) AS number
+WITH unplaced AS MATERIALIZED (
+    SELECT sequence
     FROM events_event
     WHERE account_id = %(account)s AND position IS NULL
     ORDER BY sequence
     LIMIT %(limit)s
+    FOR NO KEY UPDATE
+), batch AS MATERIALIZED (
+    SELECT sequence, row_number() OVER (ORDER BY sequence) AS number FROM unplaced
 ), placed AS (
     UPDATE events_event event SET position = %(last)s + batch.number
     FROM batch WHERE event.sequence = batch.sequence
