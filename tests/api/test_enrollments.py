@@ -10,7 +10,7 @@ from ampout.accounts.models import Account
 from ampout.lib import clock
 from campaigns.models import Campaign, ContactImport
 from tests import factories
-from tests.api.answers import NOBODY, assert_code, assert_same_404
+from tests.api.answers import NOBODY, assert_code
 from tests.api.campaign_bodies import Table, cases
 from tests.api.hostile import NOT_BOOLEANS, NOT_INTEGERS, NOT_TEXT, assert_refused
 from tests.api.unchanged import nothing_changes
@@ -204,15 +204,3 @@ def test_the_list_takes_as_many_queries_for_many_as_for_one(api: ApiClient, camp
     for _ in range(5):
         factories.enroll(campaign)
     assert count() == few
-
-
-@pytest.mark.parametrize(("method", "suffix"), [("GET", "enrollments"), ("POST", "enroll"), ("POST", "enroll_contact")])
-def test_another_accounts_campaign_is_answered_like_a_missing_one(
-    api: ApiClient, other_account: Account, account: Account, method: str, suffix: str
-) -> None:
-    foreign = factories.make_campaign(other_account)
-    body = {"contact_id": str(factories.make_contact(account).pk)}
-    with nothing_changes():
-        assert_same_404(
-            lambda given: api.send(method, f"/campaigns/{given}/{suffix}", body), foreign.pk, "campaign_not_found"
-        )

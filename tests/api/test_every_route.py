@@ -1,38 +1,18 @@
 """What holds for every route and method there is, taken from the routes themselves (promise F1)."""
 
-import re
-import uuid
 from typing import Any
 
 import pytest
-from django.urls import URLPattern
 
+from ampout.accounts.models import ApiKey
 from ampout.accounts.services import suspend_account
-from ampout.api.signup import Signup
-from ampout.api.urls import urlpatterns
+from ampout.lib import clock
+from tests.api.routes import CALLS, filled
 from tests.conftest import ApiClient
 
-METHODS = ("GET", "POST", "PATCH", "DELETE")
-
-
-def view_of(pattern: URLPattern) -> Any:
-    callback: Any = pattern.callback
-    return callback.cls
-
-
-ROUTES: list[tuple[str, str]] = [
-    (method, "/" + str(pattern.pattern))
-    for pattern in urlpatterns
-    for method in METHODS
-    if hasattr(view_of(pattern), method.lower()) and view_of(pattern) is not Signup
-]
+ROUTES = [(method, route) for method, route in CALLS if route != "/signup"]
 WITH_IDS = [(method, route) for method, route in ROUTES if "<" in route]
 WITH_BODIES = [(method, route) for method, route in ROUTES if method == "POST" and "<" not in route]
-
-
-def filled(route: str, text: str | None = None) -> str:
-    """The route with this text for its ids, or with ids of nothing."""
-    return re.sub("<str:[a-z_]+>", lambda _match: text or str(uuid.uuid4()), route)
 
 
 def code_of(response: Any) -> tuple[int, str]:
@@ -42,6 +22,12 @@ def code_of(response: Any) -> tuple[int, str]:
 @pytest.mark.parametrize(("method", "route"), ROUTES)
 def test_nobody_comes_in_without_a_key(anonymous: ApiClient, method: str, route: str) -> None:
     assert code_of(anonymous.send(method, filled(route))) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize(("method", "route"), ROUTES)
+def test_a_revoked_key_is_no_key(api: ApiClient, method: str, route: str) -> None:
+    ApiKey.objects.of(api.account).update(revoked_at=clock.utc_now())
+    assert code_of(api.send(method, filled(route))) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize(("method", "route"), ROUTES)

@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 from ampout.accounts.models import Account
 from ampout.lib import clock
 from tests import factories
-from tests.api.answers import assert_same_404
 from tests.api.campaign_bodies import TOO_LONG, Table, cases
 from tests.api.hostile import HOSTILE_LINES, NOT_BOOLEANS, NOT_TEXT, assert_refused
 from tests.api.unchanged import nothing_changes
@@ -82,22 +81,6 @@ def test_it_takes_as_many_queries_however_many_campaigns_it_has(api: ApiClient, 
     for _ in range(4):
         factories.enroll(factories.make_campaign(account, outreach=outreach))
     assert count() == few
-
-
-@pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_another_accounts_outreach_is_answered_like_a_missing_one(
-    api: ApiClient, other_account: Account, method: str
-) -> None:
-    foreign = factories.make_outreach(other_account)
-    with nothing_changes():
-        assert_same_404(
-            lambda given: api.send(method, f"/outreaches/{given}", {"name": "mine"}), foreign.pk, "outreach_not_found"
-        )
-
-
-def test_the_list_holds_only_ones_own(api: ApiClient, other_account: Account) -> None:
-    factories.make_outreach(other_account)
-    assert api.get("/outreaches").json() == []
 
 
 def test_an_outreach_cannot_be_deleted(api: ApiClient, account: Account) -> None:

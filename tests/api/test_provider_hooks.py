@@ -9,7 +9,7 @@ from ampout.accounts.models import Account
 from campaigns.models import Campaign
 from credentials.models import ProviderHook, SmtpCredential
 from tests import factories
-from tests.api.answers import assert_code, assert_same_404
+from tests.api.answers import assert_code
 from tests.conftest import ApiClient
 from tests.intake.conftest import MAILGUN_KEY, SENDGRID_PUBLIC, basic, captured
 from tests.peers.amazon import TOPIC
@@ -187,34 +187,6 @@ def test_secrets_are_encrypted_at_rest(api: ApiClient, path: str) -> None:
 
 
 # -- Walls
-
-
-def test_a_foreign_campaign_credential_and_hook_are_missing_ones(
-    api: ApiClient, path: str, other_account: Account, campaign: Campaign, credential: SmtpCredential
-) -> None:
-    foreign_credential = factories.make_credential(other_account)
-    foreign_campaign = factories.make_campaign(other_account, credentials=[foreign_credential])
-    foreign = factories.make_hook(foreign_credential)
-    below = f"smtp_credentials/{credential.pk}/provider_hooks"
-    assert_same_404(lambda given: api.get(f"/campaigns/{given}/{below}"), foreign_campaign.pk, "campaign_not_found")
-    for method in ("GET", "POST"):
-        assert_same_404(
-            lambda given, method=method: api.send(  # type: ignore[misc]
-                method, f"/campaigns/{campaign.pk}/smtp_credentials/{given}/provider_hooks"
-            ),
-            foreign_credential.pk,
-            "smtp_credential_not_found",
-        )
-    assert_same_404(lambda given: api.delete(f"{path}/{given}"), foreign.pk, "provider_hook_not_found")
-    assert_same_404(lambda given: api.post(f"{path}/{given}/rotate_secret"), foreign.pk, "provider_hook_not_found")
-    kept = ProviderHook.objects.of(other_account).get()
-    assert (kept.pk, kept.secret, kept.updated_at) == (foreign.pk, foreign.secret, foreign.updated_at)
-
-
-def test_a_hook_of_another_credential_is_a_missing_one(api: ApiClient, path: str, account: Account) -> None:
-    elsewhere = factories.make_hook(factories.make_credential(account))
-    assert_code(api.delete(f"{path}/{elsewhere.pk}"), 404, "provider_hook_not_found")
-    assert api.get(path).json() == []
 
 
 def test_a_credential_of_no_campaign_of_ours_has_no_hooks(api: ApiClient, campaign: Campaign, account: Account) -> None:

@@ -10,7 +10,8 @@ from ampout.api.scopes import scope_for
 from tests import factories
 from tests.api import hostile
 from tests.api.hostile import assert_refused
-from tests.api.test_every_route import ROUTES, code_of, filled
+from tests.api.routes import filled
+from tests.api.test_every_route import ROUTES, code_of
 from tests.api.unchanged import nothing_changes
 from tests.conftest import ApiClient
 from tests.docs.pages import bare, read, rows, section

@@ -7,7 +7,7 @@ import pytest
 from ampout.accounts.models import Account
 from campaigns.models import Campaign, SequenceStep
 from tests import factories
-from tests.api.answers import assert_code, assert_same_404
+from tests.api.answers import assert_code
 from tests.api.campaign_bodies import BAD_STEP, cases, step_body
 from tests.api.hostile import assert_refused
 from tests.api.unchanged import nothing_changes
@@ -142,34 +142,3 @@ def test_a_step_that_has_started_is_neither_deleted_nor_moved(api: ApiClient, ca
         assert_code(api.delete(path_of(campaign, 1)), 422, "unprocessable")
         assert_code(api.patch(path_of(campaign, 1), {"position": 2, "subject": "x"}), 422, "unprocessable")
         assert_code(api.post(path_of(campaign), step_body(position=1)), 422, "unprocessable")
-
-
-ROUTES = [("GET", ""), ("POST", ""), ("GET", "/{step}"), ("PATCH", "/{step}"), ("DELETE", "/{step}")]
-
-
-@pytest.mark.parametrize(("method", "suffix"), ROUTES)
-def test_another_accounts_campaign_is_answered_like_a_missing_one(
-    api: ApiClient, other_account: Account, method: str, suffix: str
-) -> None:
-    foreign = factories.make_campaign(other_account)
-    step = suffix.format(step=foreign.steps.get().pk)
-    with nothing_changes():
-        assert_same_404(
-            lambda given: api.send(method, f"/campaigns/{given}/sequence_steps{step}", step_body()),
-            foreign.pk,
-            "campaign_not_found",
-        )
-
-
-@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_a_step_of_another_campaign_is_answered_like_a_missing_one(
-    api: ApiClient, campaign: Campaign, other_account: Account, method: str
-) -> None:
-    for owner in (campaign.account, other_account):
-        other = factories.make_campaign(owner, steps=2)
-        with nothing_changes():
-            assert_same_404(
-                lambda given: api.send(method, f"{path_of(campaign)}/{given}", {"subject": "mine"}),
-                other.steps.get(position=2).pk,
-                "sequence_step_not_found",
-            )

@@ -10,7 +10,7 @@ from campaigns.models import Campaign, CampaignCredential
 from credentials.models import SmtpCredential
 from dispatch.models import DailyUsage
 from tests import factories
-from tests.api.answers import NOBODY, assert_code, assert_same_404
+from tests.api.answers import NOBODY, assert_code
 from tests.api.campaign_bodies import (
     BAD_CREDENTIAL,
     IMAP_PASSWORD,
@@ -260,37 +260,6 @@ def test_the_list_is_of_this_campaign(api: ApiClient, account: Account, campaign
     CampaignCredential.objects.create(campaign=campaign, credential=newer)
     shown = [credential["id"] for credential in api.get(path_of(campaign)).json()]
     assert shown == [str(newer.pk), str(campaign.credentials.exclude(pk=newer.pk).get().pk)]
-
-
-ROUTES = [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/reenable"), ("POST", "/check")]
-
-
-@pytest.mark.parametrize(("method", "suffix"), [("GET", None), ("POST", None), *ROUTES])
-def test_another_accounts_campaign_is_answered_like_a_missing_one(
-    api: ApiClient, other_account: Account, method: str, suffix: str | None
-) -> None:
-    foreign = factories.make_campaign(other_account)
-    end = "" if suffix is None else f"/{foreign.credentials.get().pk}{suffix}"
-    with nothing_changes():
-        assert_same_404(
-            lambda given: api.send(method, f"/campaigns/{given}/smtp_credentials{end}", {"label": "mine"}),
-            foreign.pk,
-            "campaign_not_found",
-        )
-
-
-@pytest.mark.parametrize(("method", "suffix"), ROUTES)
-def test_a_credential_of_another_campaign_is_answered_like_a_missing_one(
-    api: ApiClient, campaign: Campaign, other_account: Account, method: str, suffix: str
-) -> None:
-    for owner in (campaign.account, other_account):
-        other = factories.make_campaign(owner).credentials.get()
-        with nothing_changes():
-            assert_same_404(
-                lambda given: api.send(method, f"{path_of(campaign)}/{given}{suffix}", {"label": "mine"}),
-                other.pk,
-                "smtp_credential_not_found",
-            )
 
 
 def test_tagged_addresses_are_off_until_somebody_says_that_they_arrive(api: ApiClient, account: Account) -> None:

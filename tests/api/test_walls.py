@@ -1,94 +1,263 @@
-"""Another account's object answers exactly as one that does not exist (design, law 9; promise F1)."""
+"""Another account's object answers exactly as one that does not exist (design, law 9; promise F1).
 
+The calls come from the URL conf, ids in bodies from the tables of fields, and names in query strings from what the
+views look for. What is not in the tables of `holdings` and below fails here.
+"""
+
+import importlib
+import itertools
+import pkgutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+import time_machine
+from django.apps import apps
+from django.db import transaction
+from django.test import Client
+from pytest_django import DjangoDbBlocker
 
+import ampout.api
 from ampout.accounts.models import Account, ApiKey
-from campaigns.models import Contact, ContactImport, Suppression
+from ampout.api.events import write_cursor as write_event_cursor
+from ampout.api.pagination import Position, write_cursor
+from ampout.api.urls import urlpatterns
+from campaigns.rules.enrollment_state import EnrollmentStatus
+from credentials.models import ProviderHook, SmtpCredential
+from credentials.rules.hook_provider import HookProvider
+from dispatch import urls as public_urls
+from dispatch.rules.message_state import MessageState
 from tests import factories
+from tests.api.answers import NOBODY
+from tests.api.holdings import BODIES, Holdings, body_of, make_holdings
+from tests.api.routes import CALLS, is_resource, names_in
+from tests.api.unchanged import every_table, fingerprint
+from tests.api.walls import World, id_fields, is_schema, names_of, places, swapped, value_at, with_value
 from tests.conftest import ApiClient
+from tests.intake.conftest import basic
 
-ROUTES = [
-    ("DELETE", "/api_keys/{}", "api_key_not_found"),
-    ("GET", "/contact_imports/{}", "contact_import_not_found"),
-    ("GET", "/contact_imports/{}/contacts", "contact_import_not_found"),
-    ("DELETE", "/contact_imports/{}", "contact_import_not_found"),
-    ("GET", "/contacts/{}", "contact_not_found"),
-    ("PATCH", "/contacts/{}", "contact_not_found"),
-    ("DELETE", "/contacts/{}", "contact_not_found"),
-    ("POST", "/contacts/{}/unsubscribe", "contact_not_found"),
-    ("GET", "/contacts/{}/export", "contact_not_found"),
-    ("POST", "/contacts/{}/erase", "contact_not_found"),
-    ("DELETE", "/suppressions/{}", "not_found"),
-]
-MAKERS: dict[str, Callable[[Account], Any]] = {
-    "/api_keys": lambda account: factories.make_key(account).key,
-    "/contact_imports": factories.make_import,
-    "/contacts": factories.make_contact,
-    "/suppressions": lambda account: factories.make_suppression(account, "anna@x.example"),
+pytestmark = pytest.mark.django_db
+
+THEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+"""When Bob made his things; Alice made hers on the days after."""
+VERBS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS")
+ROUTES = sorted({route for _, route in CALLS})
+WITH_IDS = [route for route in ROUTES if names_in(route)]
+READING = [route for method, route in CALLS if method == "GET"]
+WRITING = [(method, route) for method, route in CALLS if method != "GET" and route != "/signup"]
+
+
+def cursor_at(row_id: str) -> str:
+    return write_cursor(Position(THEN, uuid.UUID(row_id)))
+
+
+REFERENCES: dict[str, Any] = {
+    "campaign_id": lambda held: held["campaign_id"],
+    "contact_id": lambda held: held["contact_id"],
+    "email": lambda held: held["email"],
+    "domain": lambda held: held["domain"],
+    "cursor": lambda held: cursor_at(held["contact_id"]),
 }
+"""What names in a query string refer to."""
+NOTHING: Holdings = {
+    "campaign_id": str(NOBODY),
+    "contact_id": str(NOBODY),
+    "email": "nobody@nowhere.example",
+    "domain": "nowhere.example",
+}
+HARMLESS: Mapping[str, list[str]] = {
+    "limit": ["1", "1000"],
+    "after": [write_event_cursor(0)],
+    "types": ["*", "enrollment.*"],
+    "status": list(EnrollmentStatus),
+    "state": list(MessageState),
+    "batch_number": ["0", "1"],
+}
+"""Names in a query string that refer to nothing, with values to try."""
 
 
-def rows(account: Account) -> list[Any]:
-    models = (ApiKey, Contact, ContactImport, Suppression)
-    return [list(model.objects.of(account).order_by("pk").values()) for model in models]
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """One world for all tests of this file, in a transaction that is never committed."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        alice, bob = factories.make_account("Alice"), factories.make_account("bob", email="owner@bob.example")
+        made = [
+            _made_on(THEN + timedelta(days=day), account, name)
+            for day, (account, name) in enumerate([(bob, "bob"), (alice, "alice"), (alice, "cousin")])
+        ]
+        # Bob's mail arrives at every provider that Alice could try.
+        credential = SmtpCredential.objects.of(bob).get()
+        for provider in set(HookProvider) - {HookProvider.POSTMARK}:
+            factories.make_hook(credential, provider=provider.value, secret="bob-hook-secret")
+        key = factories.make_key(alice)
+        ApiKey.objects.of(alice).filter(pk=key.key.pk).update(is_rate_limited=False)
+        with time_machine.travel(THEN + timedelta(days=9), tick=False):
+            api = ApiClient(alice, key.plaintext)
+            api.get("/account")  # notes the key's use
+            rows = fingerprint(every_table())
+            yield World(api, made[1], made[2], made[0], ("bob", *_ids_of(bob)), rows)
+        transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize(("method", "path", "code"), ROUTES)
-def test_a_foreign_id_is_a_missing_one(
-    api: ApiClient, other_account: Account, django_assert_num_queries: Any, method: str, path: str, code: str
-) -> None:
-    factories.make_key(other_account)
-    factories.make_key(api.account)
-    foreign = MAKERS["/" + path.split("/")[1]](other_account)
-    before = rows(other_account)
-    api.get("/account")
-    missing = api.send(method, path.format(uuid.uuid4()))
-    with django_assert_num_queries(_queries_of(lambda: api.send(method, path.format(uuid.uuid4())))):
-        response = api.send(method, path.format(foreign.pk))
-    assert (response.status_code, response.json()["code"]) == (404, code)
-    assert response.content == missing.content == api.send(method, path.format("nonsense")).content
-    assert rows(other_account) == before
+def _made_on(day: datetime, account: Account, name: str) -> Holdings:
+    with time_machine.travel(day, tick=False):
+        return make_holdings(account, name)
 
 
-@pytest.mark.parametrize("path", ["/api_keys", "/contact_imports", "/contacts", "/suppressions"])
-def test_lists_hold_nothing_of_others(api: ApiClient, other_api: ApiClient, path: str) -> None:
-    foreign = MAKERS[path](other_api.account)
-    assert str(foreign.pk) in {row["id"] for row in other_api.get(path).json()}
-    assert str(foreign.pk) not in {row["id"] for row in api.get(path).json()}
+def _ids_of(account: Account) -> list[str]:
+    """The ids of all rows of an account, and its own."""
+    owned = [model for model in apps.get_models() if {"account", "id"} <= {field.name for field in model._meta.fields}]
+    rows = [model._default_manager.filter(account=account).values_list("id", flat=True) for model in owned]
+    return [str(account.pk), *(str(row_id) for row_id in itertools.chain(*rows) if isinstance(row_id, uuid.UUID))]
 
 
-def test_look_ups_find_nothing_of_others(api: ApiClient, other_account: Account) -> None:
-    factories.make_contact(other_account, "anna@x.example")
-    factories.make_suppression(other_account, "anna@x.example")
-    assert api.get("/contacts", email="anna@x.example").json() == []
-    assert api.get("/suppressions", email="anna@x.example").json() == []
+# -- Nothing is forgotten
 
 
-def test_a_cursor_of_another_account_shows_nothing_of_it(api: ApiClient, other_api: ApiClient) -> None:
-    for _ in range(3):
-        factories.make_contact(other_api.account)
-    link = other_api.get("/contacts", limit=1)["Link"]
+def test_every_route_with_an_id_is_one_of_an_account() -> None:
+    others = [str(pattern.pattern) for pattern in urlpatterns if not is_resource(pattern)]
+    assert not [route for route in others if "<" in route]
+
+
+def test_every_id_in_a_path_has_a_maker(world: World) -> None:
+    assert {name for route in ROUTES for name in names_in(route)} <= world.ours.keys()
+
+
+def test_every_id_in_a_table_of_fields_is_read_by_a_call(world: World) -> None:
+    seen = [world.watch(method, route) for method, route in WRITING]
+    read = {id(kind) for one in seen for schema in one.schemas for _, kind in id_fields(schema)}
+    declared = {
+        f"{module.name}.{name}.{'.'.join(path)}": id(kind)
+        for module in pkgutil.iter_modules(ampout.api.__path__, "ampout.api.")
+        for name, schema in vars(importlib.import_module(module.name)).items()
+        if is_schema(schema)
+        for path, kind in id_fields(schema)
+    }
+    assert len(declared) >= 6
+    assert not [name for name, kind in declared.items() if kind not in read]
+
+
+# -- Ids in paths
+
+
+@pytest.mark.parametrize("route", WITH_IDS)
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_foreign_id_in_a_path_is_a_missing_one(world: World, verb: str, route: str) -> None:
+    names = names_in(route)
+    own = world.call(verb, route)
+    assert own.status != 404
+    for chosen in _some_of(names):
+        missing = world.call(verb, route, ids=swapped(chosen))
+        world.assert_same(world.call(verb, route, ids=swapped(chosen, world.theirs)), missing)
+        status, code = (405, "method_not_allowed") if own.status == 405 else (404, code_of(chosen[0]))
+        assert missing.says() == (status, None if verb == "HEAD" else code)
+        if names[0] not in chosen:
+            # One's own, but of another campaign, credential or webhook than the path says.
+            world.assert_alike(world.call(verb, route, ids=swapped(chosen, world.cousins)), missing)
+
+
+@pytest.mark.parametrize(("method", "route"), [(method, route) for method, route in WRITING if names_in(route)])
+def test_what_cannot_be_read_hides_no_difference(world: World, method: str, route: str) -> None:
+    name, nonsense = names_in(route)[-1], {"no_such_field": 1}
+    missing = world.call(method, route, ids=swapped((name,)), body=nonsense)
+    world.assert_same(world.call(method, route, ids=swapped((name,), world.theirs), body=nonsense), missing)
+
+
+def code_of(name: str) -> str:
+    """What a missing object is called."""
+    return "not_found" if name in {"suppression_id", "delivery_id"} else f"{name.removesuffix('_id')}_not_found"
+
+
+def _some_of(names: list[str]) -> list[tuple[str, ...]]:
+    return [chosen for size in range(1, len(names) + 1) for chosen in itertools.combinations(names, size)]
+
+
+# -- Ids in bodies
+
+
+@pytest.mark.parametrize(("method", "route"), WRITING)
+def test_a_foreign_id_in_a_body_is_a_missing_one(world: World, method: str, route: str) -> None:
+    schemas = world.watch(method, route).schemas
+    assert ((method, route) in BODIES) == any(schemas), "a call that reads fields has a body in `holdings`"
+    body = body_of(method, route, world.ours) or {}
+    for path in {path for schema in schemas for path, _ in id_fields(schema)}:
+        assert places(body, path), f"the body in `holdings` lacks {path}"
+        for place in places(body, path):
+            [name] = names_of(value_at(body, place), world.ours)
+            missing = world.call(method, route, body=with_value(body, place, str(NOBODY)))
+            for value in (world.theirs[name], "no-uuid"):
+                world.assert_same(world.call(method, route, body=with_value(body, place, value)), missing)
+            assert missing.says() == (404, code_of(name))
+
+
+@pytest.mark.parametrize(("method", "route"), WRITING)
+def test_one_s_own_ids_are_taken(world: World, method: str, route: str) -> None:
+    answer = world.call(method, route)
+    assert answer.status < 300 or (answer.status == 422 and b"validation_failed" not in answer.content)
+
+
+# -- Query strings
+
+
+@pytest.mark.parametrize("route", READING)
+def test_a_foreign_reference_in_a_query_string_is_a_missing_one(world: World, route: str) -> None:
+    for name in _names_read(world, route) & REFERENCES.keys():
+        of = REFERENCES[name]
+        missing = world.call("GET", route, query={name: of(NOTHING)})
+        world.assert_same(world.call("GET", route, query={name: of(world.theirs)}), missing)
+        assert missing.status == (404 if name.endswith("_id") else 200)
+        if name.endswith("_id"):
+            world.assert_same(world.call("GET", route, query={name: "no-uuid"}), missing)
+        assert name == "cursor" or missing.content != world.call("GET", route, query={name: of(world.ours)}).content
+
+
+@pytest.mark.parametrize("route", READING)
+def test_nothing_of_others_is_shown(world: World, route: str) -> None:
+    names = _names_read(world, route)
+    assert names <= REFERENCES.keys() | HARMLESS.keys(), "a name is in REFERENCES or HARMLESS"
+    needed = {name: REFERENCES[name](world.ours) for name in names if name.endswith("_id")}
+    queries: list[dict[str, str]] = [{}, needed]
+    queries += [needed | {name: value} for name in names & HARMLESS.keys() for value in HARMLESS[name]]
+    queries += [needed | {name: REFERENCES[name](world.theirs)} for name in names & REFERENCES.keys()]
+    for query in queries:
+        shown = world.call("GET", route, query=query).content.decode()
+        assert not [word for word in world.their_words if word in shown], query
+    whole = world.call("GET", route, query=needed)
+    assert (whole.status, whole.content != b"[]") == (200, True)
+
+
+def _names_read(world: World, route: str) -> set[str]:
+    """With and without what it may need to read on."""
+    every = {name: reference(world.ours) for name, reference in REFERENCES.items()}
+    return world.watch("GET", route).names | world.watch("GET", route, every).names
+
+
+def test_a_cursor_of_another_account_shows_nothing_of_it(world: World) -> None:
+    key = factories.make_key(Account.objects.get(pk=world.their_words[1])).plaintext
+    link = ApiClient(None, key).get("/contacts", limit=1)["Link"]
     path = link.removeprefix("<http://testserver").removesuffix('>; rel="next"')
-    assert api.get(path).json() == []
+    assert world.api.get(path).json() == []
 
 
-def test_the_same_person_lives_in_two_accounts_apart(api: ApiClient, other_api: ApiClient) -> None:
-    ours = factories.make_contact(api.account, "anna@x.example")
-    theirs = factories.make_contact(other_api.account, "anna@x.example")
-    api.post(f"/contacts/{ours.pk}/unsubscribe")
-    assert other_api.get(f"/contacts/{theirs.pk}").json()["unsubscribed_at"] is None
-    assert other_api.get("/suppressions").json() == []
-    exported = api.get(f"/contacts/{ours.pk}/export").content.decode()
-    assert str(theirs.pk) not in exported
+# -- Providers' calls
 
 
-def _queries_of(call: Callable[[], Any]) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        call()
-    return len(captured)
+def test_public_paths_hold_no_other_ids() -> None:
+    routes = [str(pattern.pattern) for pattern in public_urls.urlpatterns]
+    assert [route for route in routes if any(name.endswith("_id") for name in names_in(route))] == [
+        "hooks/in/<str:provider>/<str:credential_id>"
+    ]
+
+
+@pytest.mark.parametrize("provider", HookProvider)
+def test_a_call_on_a_foreign_credential_is_one_on_none(world: World, provider: HookProvider) -> None:
+    def call(credential_id: str) -> Any:
+        path = f"/hooks/in/{provider}/{credential_id}?secret=alice-hook-secret"
+        return Client().post(path, "{}", content_type="application/json", headers=basic("alice-hook-secret"))
+
+    assert ProviderHook.everywhere.filter(credential=world.theirs["smtp_credential_id"], provider=provider).exists()
+    missing = world.undone(lambda: call(str(NOBODY)))
+    world.assert_same(world.undone(lambda: call(world.theirs["smtp_credential_id"])), missing)
+    assert missing.status == 403

@@ -235,50 +235,6 @@ def test_a_disabled_webhook_is_not_redelivered_to(api: ApiClient) -> None:
     assert of.state == "given_up"
 
 
-# -- Walls
-
-
-ROUTES = [
-    ("GET", "/webhooks/{0}"),
-    ("PATCH", "/webhooks/{0}"),
-    ("DELETE", "/webhooks/{0}"),
-    ("POST", "/webhooks/{0}/rotate_secret"),
-    ("GET", "/webhooks/{0}/deliveries"),
-    ("POST", "/webhooks/{0}/deliveries/{1}/redeliver"),
-]
-
-
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_a_foreign_webhook_is_a_missing_one(api: ApiClient, other_account: Account, method: str, path: str) -> None:
-    theirs = factories.make_webhook(other_account)
-    of = delivery(other_account, theirs)
-    before = list(WebhookEndpoint.everywhere.values()), list(WebhookDelivery.everywhere.values("state", "due_at"))
-    answer = api.send(method, path.format(theirs.pk, of.pk), {} if method != "GET" else None)
-    missing = api.send(method, path.format(uuid.uuid4(), uuid.uuid4()), {} if method != "GET" else None)
-    assert (answer.status_code, answer.json()["code"], answer.content) == (404, "webhook_not_found", missing.content)
-    assert before == (
-        list(WebhookEndpoint.everywhere.values()),
-        list(WebhookDelivery.everywhere.values("state", "due_at")),
-    )
-
-
-def test_a_delivery_of_another_webhook_is_a_missing_one(api: ApiClient, other_account: Account) -> None:
-    ours, theirs = factories.make_webhook(api.account), factories.make_webhook(other_account)
-    sibling = factories.make_webhook(api.account)
-    path = f"/webhooks/{ours.pk}/deliveries/{{}}/redeliver"
-    answers = [
-        api.post(path.format(of))
-        for of in (delivery(other_account, theirs).pk, delivery(api.account, sibling).pk, uuid.uuid4(), "nonsense")
-    ]
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "not_found")}
-    assert len({answer.content for answer in answers}) == 1
-
-
-def test_lists_hold_nothing_of_others(api: ApiClient, other_account: Account) -> None:
-    factories.make_webhook(other_account)
-    assert api.get("/webhooks").json() == []
-
-
 # -- Retention
 
 
