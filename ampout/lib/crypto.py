@@ -41,6 +41,15 @@ def decrypt(token: str) -> str:
         raise DecryptionFailed(sentence) from None
 
 
+def is_token(text: str) -> bool:
+    """Whether a text was made by `encrypt`, by one of the keys that we have now."""
+    try:
+        decrypt(text)
+    except DecryptionFailed:
+        return False
+    return True
+
+
 def rotate(token: str) -> str:
     """The same secret, encrypted anew by the newest key. Raises DecryptionFailed as `decrypt` does."""
     return encrypt(decrypt(token))
