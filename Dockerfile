@@ -10,7 +10,7 @@ RUN pip install --require-hashes --requirement requirements.lock
 
 COPY . .
 # Values that mean nothing: collecting static files reads the settings, and no secret belongs into an image.
-RUN SECRET_KEY=build DIGEST_KEY=build FIELD_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
+RUN SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(48))') DIGEST_KEY=build FIELD_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
     DATABASE_URL=postgres:///build CELERY_BROKER_URL=redis://build \
     python manage.py collectstatic --noinput
 

@@ -13,7 +13,7 @@ WORKERS ?= 2
 export SEED ROUNDS REPEATS
 
 # The type checker reads Django's settings, which want values; these mean nothing.
-PLACEHOLDERS := SECRET_KEY=lint DIGEST_KEY=lint FIELD_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
+PLACEHOLDERS := AMPOUT_TEST=1 SECRET_KEY=lint DIGEST_KEY=lint FIELD_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
 	DATABASE_URL=postgres:///lint CELERY_BROKER_URL=redis://localhost
 
 .PHONY: help run test lint format bench faults lock clean

@@ -5,6 +5,7 @@ The reference of every variable is docs/reference/settings.md; a test keeps the 
 
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
 from ampout import env
@@ -13,15 +14,23 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 TESTING = env.flag("AMPOUT_TEST")
 
 # -- Keys
-SECRET_KEY = env.text("SECRET_KEY")
+SECRET_KEY = env.secret("SECRET_KEY", strict=not TESTING)
 FIELD_KEYS = env.fernet_keys("FIELD_KEYS")
-DIGEST_KEY = env.text("DIGEST_KEY")
+# Not as strict: it can never be changed, so refusing a weak one would help nobody.
+DIGEST_KEY = env.secret("DIGEST_KEY", strict=False)
 
 # -- Web
+if env.flag("DEBUG"):
+    raise ImproperlyConfigured("DEBUG is set, but there is no debug mode: its pages show strangers too much. Unset it.")
 DEBUG = False
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000").rstrip("/")
-_HTTPS = PUBLIC_URL.startswith("https://")
+_PUBLIC = env.url("PUBLIC_URL", "http://localhost:8000")
+PUBLIC_URL = _PUBLIC.geturl()
+_HTTPS = _PUBLIC.scheme == "https"
+# Recipients' links go to the host of PUBLIC_URL, so it is always one of ours.
+ALLOWED_HOSTS = [
+    *env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+    _PUBLIC.netloc.removesuffix(f":{_PUBLIC.port}"),
+]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 BEHIND_PROXY = env.flag("BEHIND_PROXY")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
@@ -128,6 +137,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("ampout.svg")}],
     "STYLES": [lambda _request: static("ampout-admin.css")],
     "SITE_URL": None,
+    "LOGIN": {"form": "ampout.api.admin.login.LoginForm"},
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "ampout.api.admin.site.dashboard",
     "SIDEBAR": {"navigation": "ampout.api.admin.site.navigation"},

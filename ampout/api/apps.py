@@ -8,3 +8,7 @@ class APIConfig(AppConfig):
 
     name = "ampout.api"
     label = "api"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from ampout.api import checks  # noqa: F401, PLC0415  # to be imported is all it needs

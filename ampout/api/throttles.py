@@ -4,6 +4,7 @@ A window starts with its first request and lasts its full length. When Redis is 
 because a counter is missing would be the worse failure.
 """
 
+import contextlib
 import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -58,6 +59,19 @@ def count_request(name: str, window_seconds: int) -> tuple[int, int]:
         return 0, 0
     _Outage.noted = False
     return count, max(1, seconds_left)
+
+
+def forget_request(name: str, *, all_of_them: bool = False) -> None:
+    """Take back one request counted under `name`, or all of them; nothing happens when Redis does not answer."""
+    with contextlib.suppress(redis.RedisError):
+        pipeline = _redis(settings.REDIS_URL).pipeline(transaction=True)
+        if all_of_them:
+            pipeline.delete(name)
+        else:
+            # A counter that has just ended must not come back without its end.
+            pipeline.set(name, 1, ex=1, nx=True)
+            pipeline.decr(name)
+        pipeline.execute()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_DATA = PROJECT / ".data"
 NAME = "environment.json"
 PLACEHOLDERS = {
-    "SECRET_KEY": "placeholder",
+    "SECRET_KEY": secrets.token_urlsafe(48),
     "DIGEST_KEY": "placeholder",
     "FIELD_KEYS": "A" * 43 + "=",
     "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
