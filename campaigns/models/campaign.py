@@ -25,6 +25,7 @@ class Outreach(AccountOwned):
     class Meta(AccountOwned.Meta):
         ordering = ("-created_at", "id")
         verbose_name_plural = "outreaches"
+        indexes = (models.Index(fields=["account", "-created_at", "id"], name="outreach_by_account"),)
 
     def __str__(self) -> str:
         return self.name

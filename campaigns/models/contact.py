@@ -26,6 +26,13 @@ class ContactImport(AccountOwned):
 
     class Meta(AccountOwned.Meta):
         ordering = ("-created_at", "id")
+        indexes = (
+            models.Index(
+                fields=["account", "-created_at", "id"],
+                condition=Q(deleted_at__isnull=True),
+                name="import_by_account",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -36,7 +43,7 @@ class Contact(AccountOwned):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     contact_import = models.ForeignKey(
-        ContactImport, null=True, blank=True, on_delete=models.SET_NULL, related_name="contacts"
+        ContactImport, null=True, blank=True, on_delete=models.SET_NULL, related_name="contacts", db_index=False
     )
     email = models.CharField(max_length=320, help_text="As the user spelled it; used for the envelope.")
     identity = models.CharField(max_length=320, help_text="Lower-cased, domain in A-labels; unique in the account.")
@@ -53,6 +60,9 @@ class Contact(AccountOwned):
     unsubscribed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="When, after its deletion, nothing personal of it was left anywhere."
+    )
 
     class Meta(AccountOwned.Meta):
         ordering = ("-created_at", "id")
@@ -60,27 +70,28 @@ class Contact(AccountOwned):
             models.UniqueConstraint(
                 fields=["account", "identity"],
                 condition=Q(deleted_at__isnull=True),
-    erased_at = models.DateTimeField(
-        null=True, blank=True, help_text="When, after its deletion, nothing personal of it was left anywhere."
-    )
                 name="one_contact_per_address",
             ),
         )
         indexes = (
             models.Index(fields=["account", "-created_at", "id"], name="contact_by_account"),
             models.Index(fields=["account", "address_digest"], name="contact_by_digest"),
-            # The pages of an import, and its enrolment in the order of the file.
-            models.Index(fields=["contact_import", "-created_at", "id"], name="contact_by_import"),
-        )
-
-    def __str__(self) -> str:
-        return self.email or "(erased)"
-
             models.Index(
                 fields=["deleted_at"],
                 condition=Q(deleted_at__isnull=False, erased_at__isnull=True),
                 name="contact_to_erase",
             ),
+            # The pages of an import, and its enrolment in the order of the file.
+            models.Index(fields=["contact_import", "-created_at", "id"], name="contact_by_import"),
+            # How many of an import are gone.
+            models.Index(
+                fields=["contact_import"], condition=Q(deleted_at__isnull=False), name="contact_deleted_of_import"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.email or "(erased)"
+
 
 class Suppression(AccountOwned):
     """An address or domain that must not be written to, as a keyed hash that survives every deletion.
@@ -101,6 +112,11 @@ class Suppression(AccountOwned):
     class Meta(AccountOwned.Meta):
         ordering = ("-created_at", "id")
         constraints = (models.UniqueConstraint(fields=["account", "digest"], name="one_suppression_per_digest"),)
+        indexes = (
+            models.Index(
+                fields=["account", "-suppressed_at", "id"], condition=~Q(scope=""), name="suppression_by_account"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.reason}"

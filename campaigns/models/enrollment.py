@@ -22,7 +22,8 @@ class Enrollment(AccountOwned):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="enrollments")
+    # Two foreign keys without indexes of their own: others below begin with them.
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="enrollments", db_index=False)
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="enrollments")
     smtp_credential = models.ForeignKey(
         "credentials.SmtpCredential",
@@ -30,6 +31,7 @@ class Enrollment(AccountOwned):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+        db_index=False,
         help_text="The sender of step 1, kept for the later steps.",
     )
     status = status_field(EnrollmentStatus, EnrollmentStatus.PENDING)
@@ -85,8 +87,13 @@ class Enrollment(AccountOwned):
             ),
             # Sequences whose last message is unknown.
             models.Index(fields=["next_due_at"], condition=Q(wait_reason="unknown_grace"), name="enrollment_grace"),
-            models.Index(fields=["campaign", "status"], name="enrollment_by_status"),
+            # The lists of the API: all, of a status, of a batch; and the latest bounces.
             models.Index(fields=["campaign", "-enrolled_at", "id"], name="enrollment_by_campaign"),
+            models.Index(fields=["campaign", "status", "-enrolled_at", "id"], name="enrollment_of_status"),
+            models.Index(fields=["campaign", "batch_number", "-enrolled_at", "id"], name="enrollment_of_batch"),
+            models.Index(
+                fields=["campaign", "-bounced_at", "id"], condition=Q(status="bounced"), name="enrollment_bounced"
+            ),
             models.Index(fields=["smtp_credential"], name="enrollment_by_credential"),
         )
 

@@ -2,7 +2,7 @@
 
 import uuid
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from ampout.accounts.models import Account
@@ -25,11 +25,11 @@ def find_contact(account: Account, contact_id: uuid.UUID) -> Contact:
 
 def imports_of(account: Account) -> QuerySet[ContactImport]:
     """The imports that were not deleted, each with `contact_count`: how many of its contacts there are now."""
-    # A subquery counts for the rows of one page; a join would count for all imports of the account.
-    alive = Contact.everywhere.filter(contact_import=OuterRef("pk"), deleted_at__isnull=True).order_by()
-    counted = Subquery(alive.values("contact_import").annotate(count=Count("pk")).values("count"))
+    # Counted are those that are gone, which are fewer: a contact never leaves its import otherwise.
+    gone = Contact.everywhere.filter(contact_import=OuterRef("pk"), deleted_at__isnull=False).order_by()
+    counted = Subquery(gone.values("contact_import").annotate(count=Count("pk")).values("count"))
     imports: QuerySet[ContactImport] = ContactImport.objects.of(account).filter(deleted_at__isnull=True)
-    return imports.annotate(contact_count=Coalesce(counted, 0))
+    return imports.annotate(contact_count=F("record_count") - Coalesce(counted, 0))
 
 
 def find_import(account: Account, import_id: uuid.UUID) -> ContactImport:

@@ -17,11 +17,19 @@ class Message(AccountOwned):
     """One step to one contact, or one test message. Its Message-ID is made once and kept on retries."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Without indexes of their own where one below begins with them: each costs at every move of the message.
+    account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="+", db_index=False)
     stream = models.CharField(max_length=16, choices=[("campaign", "campaign"), ("test", "test")], default="campaign")
-    campaign = models.ForeignKey("campaigns.Campaign", null=True, on_delete=models.SET_NULL, related_name="+")
-    enrollment = models.ForeignKey("campaigns.Enrollment", null=True, on_delete=models.PROTECT, related_name="+")
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    enrollment = models.ForeignKey(
+        "campaigns.Enrollment", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     contact = models.ForeignKey("campaigns.Contact", null=True, on_delete=models.SET_NULL, related_name="+")
-    credential = models.ForeignKey("credentials.SmtpCredential", null=True, on_delete=models.PROTECT, related_name="+")
+    credential = models.ForeignKey(
+        "credentials.SmtpCredential", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     step_position = models.PositiveSmallIntegerField(null=True)
     recipient = models.CharField(max_length=320, blank=True, help_text="Emptied at erasure.")
     recipient_digest = models.BinaryField(max_length=32, help_text="Keyed hash of the address; stays.")
@@ -91,18 +99,15 @@ class Message(AccountOwned):
             ),
             models.Index(fields=["worker_id"], condition=Q(state__in=["claimed", "wire"]), name="message_by_worker"),
             models.Index(
-                fields=["campaign", "state"],
-                condition=Q(state__in=["planned", "claimed", "wire", "deferred", "unknown"]),
-                name="message_outstanding",
-            ),
-            models.Index(
                 fields=["credential", "state"],
                 condition=Q(state__in=["planned", "deferred"]),
                 name="message_unstarted",
             ),
+            # The lists of the API: all, of a state, of a campaign, of both; the last is also what a campaign has under way.
             models.Index(fields=["account", "-created_at", "id"], name="message_by_account"),
-            # What operators look for.
-            models.Index(fields=["account", "-created_at", "id"], condition=Q(state="unknown"), name="message_unknown"),
+            models.Index(fields=["account", "state", "-created_at", "id"], name="message_by_state"),
+            models.Index(fields=["campaign", "-created_at", "id"], name="message_by_campaign"),
+            models.Index(fields=["campaign", "state", "-created_at", "id"], name="message_by_campaign_state"),
             models.Index(fields=["account", "recipient_digest"], name="message_by_recipient"),
             models.Index(fields=["credential", "wire_at"], name="message_by_credential"),
             # What an account has sent, month by month: read from the index alone.
@@ -136,7 +141,9 @@ class Attempt(AccountOwned):
 
     id = models.BigAutoField(primary_key=True)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="attempt_rows")
-    credential = models.ForeignKey("credentials.SmtpCredential", null=True, on_delete=models.PROTECT, related_name="+")
+    credential = models.ForeignKey(
+        "credentials.SmtpCredential", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     worker_id = models.UUIDField(null=True)
     fence = models.PositiveIntegerField()
     started_at = models.DateTimeField(null=True)

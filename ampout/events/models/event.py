@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTransform
 
 from ampout.accounts.scoping import AccountOwned
 from ampout.events.kinds import EventKind
@@ -13,6 +14,8 @@ from ampout.lib import clock
 class Event(AccountOwned):
     """One fact, written in the fact's own transaction; `fact` makes a second telling impossible."""
 
+    # Without an index of its own: three below begin with it.
+    account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="+", db_index=False)
     sequence = models.BigAutoField(primary_key=True)
     id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     type = models.CharField(max_length=40, choices=[(kind.value, kind.value) for kind in EventKind])
@@ -41,6 +44,8 @@ class Event(AccountOwned):
             models.Index(fields=["sequence"], condition=Q(fanned_out_at__isnull=True), name="event_to_fan_out"),
             models.Index(fields=["account", "sequence"], condition=Q(position__isnull=True), name="event_to_place"),
             models.Index(fields=["created_at"], name="event_by_age"),
+            # What an account holds about a person.
+            models.Index("account", KeyTransform("contact_id", "data"), name="event_about_contact"),
         )
 
     def __str__(self) -> str:
