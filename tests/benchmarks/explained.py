@@ -33,7 +33,7 @@ class Tick:
 def explain_tick() -> Tick:
     """Run one tick inside a transaction that is rolled back, explaining every statement."""
     tick = Tick()
-    with _rolled_back(), connection.execute_wrapper(_explainer(tick)):
+    with _rolled_back(), connection.execute_wrapper(explainer(tick)):
         plan.plan()
     return tick
 
@@ -58,7 +58,9 @@ def _rolled_back() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def _explainer(tick: Tick) -> Callable[..., Any]:
+def explainer(tick: Tick) -> Callable[..., Any]:
+    """What `connection.execute_wrapper` takes to note each statement's cost in `tick`; each is run twice."""
+
     def wrapper(execute: Callable[..., Any], query: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         verb = query.lstrip().split(None, 1)[0].upper()
         if verb in {"SELECT", "WITH", "UPDATE", "INSERT"} and not many:
