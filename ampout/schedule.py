@@ -50,6 +50,8 @@ class CeleryConfiguration:
         "clear_deleted": _entry("dispatch.tasks.clear_deleted", 60),
         # Judges what came back, and draws its consequences.
         "judge_notices": _entry("dispatch.tasks.judge_notices", settings.PLAN_EVERY_SECONDS),
+        # Writes down what was sent in months that ended a week ago; often, so that a restart of beat delays it little.
+        "close_months": _entry("dispatch.tasks.close_months", 600),
         # Empties the mails and calls that are older than RETENTION_DAYS.
         "forget_old": _entry("dispatch.tasks.forget_old", 600),
         # Deletes webhook deliveries past their RETENTION_DAYS; often, so that a restart of beat delays it little.

@@ -108,6 +108,13 @@ LIMIT %(room)s
 """
 
 
+_CLIENT_KINDS = """
+SELECT batch.campaign_id, batch.number, batch.client_kind
+FROM unnest(%(campaigns)s::uuid[], %(numbers)s::int[]) AS asked(campaign_id, number)
+JOIN campaigns_batch batch ON batch.campaign_id = asked.campaign_id AND batch.number = asked.number
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ActiveCampaign:
     """A campaign the planner works for."""
@@ -204,6 +211,12 @@ def suppressed_among(due: Sequence[DueStep]) -> set[uuid.UUID]:
         for step in due
         if {(step.account_id, bytes(step.address_digest)), (step.account_id, bytes(step.domain_digest))} & listed
     }
+
+
+def client_kinds(batches: Collection[tuple[uuid.UUID, int]]) -> dict[tuple[uuid.UUID, int], str]:
+    """The kind of the key that released each of these batches, given as (campaign, number)."""
+    facts = {"campaigns": [batch[0] for batch in batches], "numbers": [batch[1] for batch in batches]}
+    return {(campaign_id, number): kind for campaign_id, number, kind in sql.fetch(_CLIENT_KINDS, facts)}
 
 
 def sender_domains(credential_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:

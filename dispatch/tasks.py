@@ -6,7 +6,7 @@ import socket
 from celery import shared_task
 
 from ampout.lib.shutdown import stop_requested
-from dispatch.services import deletion, mx, notices, poll_loop, retention
+from dispatch.services import close_months as close_months_service
 from dispatch.services import deliver as deliver_service
 from dispatch.services import erasure, mx, notices, poll_loop, retention
 from dispatch.services import plan as plan_service
@@ -53,6 +53,12 @@ def clear_deleted() -> None:
 def judge_notices() -> None:
     """Judge what came back and draw its consequences."""
     notices.process_due()
+
+
+@shared_task(name="dispatch.tasks.close_months")
+def close_months() -> None:
+    """Write down what was sent in months that are over."""
+    close_months_service.close_months()
 
 
 @shared_task(name="dispatch.tasks.forget_old")

@@ -64,6 +64,8 @@ class WaitReason(StrEnum):
     """The step's delay after the previous one is not over."""
     DAILY_CAP = "daily_cap"
     """Every enabled credential of the campaign has used up its daily limit."""
+    MONTHLY_LIMIT = "monthly_limit"
+    """The account has sent, or has on the way, all that its operator allows in a month."""
     GAP = "gap"
     """The credential's next slot lies past the planning horizon."""
     MX_PENDING = "mx_pending"

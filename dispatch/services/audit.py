@@ -96,6 +96,22 @@ def _units_disagree(_now: datetime) -> Iterator[str]:
     """)
 
 
+def _months_disagree(_now: datetime) -> Iterator[str]:
+    return _rows("""
+        SELECT reservation.account_id AS account, reservation.month, reservation.reserved, taken.messages
+        FROM dispatch_monthlyreservation reservation
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS messages FROM dispatch_message message
+            WHERE message.account_id = reservation.account_id
+              AND (message.state IN ('accepted', 'unknown')
+                       AND message.wire_at >= reservation.month::timestamp AT TIME ZONE 'UTC'
+                   OR message.state IN ('claimed', 'wire', 'deferred')
+                   OR message.state = 'planned' AND message.due_at IS NOT NULL)
+        ) taken
+        WHERE reservation.counted_at IS NOT NULL AND reservation.reserved < taken.messages
+    """)
+
+
 def _stuck_claims(now: datetime) -> Iterator[str]:
     return _rows(
         """
@@ -256,6 +272,7 @@ CHECKS: dict[str, Callable[[datetime], Iterator[str]]] = {
     "2 never lost silently: no claim outlives its lease": _stuck_claims,
     "4 caps: step-1 messages attempted a day within the limit": _caps_overrun,
     "4 caps: units in use equal the messages that hold one": _units_disagree,
+    "4 caps: a month's reservation covers what was sent and is on its way": _months_disagree,
     "5 stop facts: nothing on the wire after a stop": _sent_after_stop,
     "5 stop facts: nothing planned after a stop": _planned_after_stop,
     "5 stop facts: whoever replied, bounced or unsubscribed is stopped": _open_after_end,

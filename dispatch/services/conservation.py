@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ampout.accounts.rules.months import month_of
 from ampout.lib import sql
 
 # Each by (campaign, name): one snapshot, as it is one statement.
@@ -21,6 +22,13 @@ WITH steps AS (
 ), enrollments AS (
     SELECT enrollment.*, COALESCE(enrollment.steps_due, steps.total) AS due
     FROM campaigns_enrollment enrollment JOIN steps ON steps.campaign_id = enrollment.campaign_id
+), at_limit AS (
+    SELECT campaign.id AS campaign_id
+    FROM campaigns_campaign campaign
+    JOIN accounts_account account ON account.id = campaign.account_id
+    JOIN dispatch_monthlyreservation reservation ON reservation.account_id = account.id
+    WHERE campaign.id = ANY(%(campaigns)s) AND reservation.reserved >= account.monthly_limit
+      AND reservation.month >= %(month)s AND reservation.counted_at IS NOT NULL
 )
 SELECT campaign_id, 'due', '', sum(due) FROM enrollments GROUP BY campaign_id
 UNION ALL
@@ -37,8 +45,12 @@ FROM enrollments
 JOIN campaigns_campaign campaign ON campaign.id = enrollments.campaign_id
 LEFT JOIN dispatch_message message
        ON message.enrollment_id = enrollments.id AND message.step_position = enrollments.next_position
+LEFT JOIN at_limit ON at_limit.campaign_id = campaign.id
 CROSS JOIN LATERAL (VALUES
     (CASE WHEN campaign.status = 'paused' THEN 'paused'
+          WHEN at_limit.campaign_id IS NOT NULL
+               AND (message.state = 'planned' AND message.due_at IS NULL
+                    OR message.id IS NULL AND enrollments.next_due_at <= %(now)s) THEN 'monthly_limit'
           WHEN message.state = 'planned' AND message.due_at IS NULL AND message.reason <> '' THEN message.reason
           WHEN message.state = 'deferred' THEN 'back_off'
           WHEN message.state IN ('planned', 'claimed', 'wire') THEN 'in_flight'
@@ -88,7 +100,8 @@ class Conservation:
 def conservation_of(campaign_ids: Sequence[uuid.UUID], *, now: datetime) -> dict[uuid.UUID, Conservation]:
     """The account of each of these campaigns, from one snapshot."""
     accounts = {campaign_id: Conservation() for campaign_id in campaign_ids}
-    for campaign_id, side, name, count in sql.fetch(_COUNTS, {"campaigns": list(campaign_ids), "now": now}):
+    facts = {"campaigns": list(campaign_ids), "now": now, "month": month_of(now)}
+    for campaign_id, side, name, count in sql.fetch(_COUNTS, facts):
         if side == "due":
             accounts[campaign_id].due = int(count)
         else:

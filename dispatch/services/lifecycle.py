@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from ampout.accounts.models import Account
+from ampout.accounts.rules.keys import ClientKind
 from ampout.events.kinds import EventKind
 from ampout.events.services import Fact, record_events
 from ampout.lib import clock
@@ -26,6 +27,7 @@ from campaigns.rules.enrollment_state import EnrollmentStatus
 from dispatch.models import Message
 from dispatch.rules.message_state import MessageState
 from dispatch.services.completion import open_batch
+from dispatch.services.monthly_limit import check_release
 from dispatch.services.reply_detection import reply_detection_warnings
 
 
@@ -65,11 +67,17 @@ def lock_campaign(account: Account, campaign_id: uuid.UUID) -> Campaign:
 
 @transaction.atomic
 def release(
-    account: Account, campaign_id: uuid.UUID, batch_number: int | None = None, *, now: datetime | None = None
+    account: Account,
+    campaign_id: uuid.UUID,
+    batch_number: int | None = None,
+    *,
+    client_kind: ClientKind = ClientKind.DIRECT,
+    now: datetime | None = None,
 ) -> ReleaseResult:
     """Release one batch, or all when none is named; what is added to a released batch later goes too.
 
-    Raises NotFound, CampaignActionRefused (campaign_not_active, no_pending_enrollments), PostalAddressMissing.
+    What goes out by it is counted under `client_kind`. Raises NotFound, CampaignActionRefused (campaign_not_active,
+    no_pending_enrollments), PostalAddressMissing, PlanLimitReached.
     """
     now = now or clock.utc_now()
     campaign = lock_campaign(account, campaign_id)
@@ -86,9 +94,11 @@ def release(
     decision = decide_dispatch(CampaignStatus(campaign.status), released)
     if not decision.allowed:
         raise CampaignActionRefused(decision)
+    warnings += check_release(account, released, now=now)
     _activate(campaign, now)
     for batch in _batches(campaign, batch_number, pending):
-        Batch.objects.filter(pk=batch.pk, released_at__isnull=True).update(released_at=now)
+        held = Batch.objects.filter(pk=batch.pk, released_at__isnull=True)
+        held.update(released_at=now, client_kind=client_kind.value)
         open_batch(batch, now)
     return ReleaseResult(campaign, released, warnings)
 

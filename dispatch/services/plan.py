@@ -5,6 +5,7 @@
 3. Lanes are locked in order, so that a lowered limit or a moved unit comes before or after us, never between.
 4. Enrollments that are still due are taken (locked, ids in order), their messages inserted, units reserved. When a unit
    is gone after all, the whole tick rolls back and the next one sees the truth.
+5. Accounts with a monthly limit get what it has left, in the order of the plan; their reservations are locked first.
 """
 
 import logging
@@ -27,6 +28,7 @@ from dispatch.rules import timing
 from dispatch.rules.demand import demand_of
 from dispatch.rules.message_id import make_message_id
 from dispatch.rules.message_state import MessageState
+from dispatch.rules.monthly_limit import keep_within
 from dispatch.rules.planning import (
     Assignment,
     CampaignFacts,
@@ -38,7 +40,7 @@ from dispatch.rules.planning import (
 )
 from dispatch.rules.rotation import RotationReason
 from dispatch.selectors import ActiveCampaign, DueStep
-from dispatch.services import capacity, completion, lanes, mx, stops
+from dispatch.services import capacity, completion, lanes, monthly_limit, mx, stops
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ def _plan_due(now: datetime) -> TickResult:
     if not _is_only_planner():
         return TickResult()
     sql.keep_plans_steady()
-    campaigns = {campaign.campaign_id: campaign for campaign in selectors.active_campaigns()}
+    campaigns = _campaigns_with_room(now)
     usable = _usable_lanes(campaigns.values(), now)
     due = _due_steps(campaigns, usable, now)
     suppressed, stepless = selectors.suppressed_among(due), _stepless_among(due)
@@ -109,6 +111,13 @@ def _plan_due(now: datetime) -> TickResult:
     _postpone_silent(decision.silent, {step.enrollment_id: step.domain for step in due}, now)
     _warn_of_caps(decision, now)
     return TickResult(planned, len(decision.absent))
+
+
+def _campaigns_with_room(now: datetime) -> dict[uuid.UUID, ActiveCampaign]:
+    """The active campaigns whose account is not at its monthly limit."""
+    active = selectors.active_campaigns()
+    full = monthly_limit.full_accounts({campaign.account_id for campaign in active}, now=now)
+    return {campaign.campaign_id: campaign for campaign in active if campaign.account_id not in full}
 
 
 def _is_only_planner() -> bool:
@@ -176,7 +185,8 @@ def _candidates(due: Sequence[DueStep], campaigns: dict[uuid.UUID, ActiveCampaig
 
 
 def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], ending: set[uuid.UUID], now: datetime) -> int:
-    """Lock the lanes, take the enrollments, write the messages, reserve the units, move the slots."""
+    """Lock reservations and lanes, take the enrollments, write the messages, reserve the units, move the slots."""
+    limited = _hold_to_monthly_limits(decision, due, now)
     sql.fetch(lanes.LOCK_LANES, {"credentials": [assignment.credential_id for assignment in decision.assignments]})
     fresh = [assignment for assignment in decision.assignments if assignment.candidate.message_id is None]
     again = [assignment for assignment in decision.assignments if assignment.candidate.message_id is not None]
@@ -187,8 +197,19 @@ def _carry_out(decision: Plan, due: dict[uuid.UUID, DueStep], ending: set[uuid.U
     _insert_messages(done, due, now)
     done += [assignment for assignment in again if _give_slot_again(assignment)]
     _reserve(done)
+    _reserve_of_month(done, due, limited)
     _move_slots(done)
     return len(done)
+
+
+def _hold_to_monthly_limits(decision: Plan, due: dict[uuid.UUID, DueStep], now: datetime) -> set[uuid.UUID]:
+    """Take out of the plan what its account's month has no room for; returns the accounts that have a limit."""
+    planned = [due[assignment.candidate.enrollment_id] for assignment in decision.assignments]
+    accounts = {step.campaign_id: step.account_id for step in planned}
+    rooms = monthly_limit.rooms_of(sorted(set(accounts.values())), now=now) if accounts else {}
+    decision.assignments, late = keep_within(decision.assignments, accounts, rooms)
+    decision.waiting |= {assignment.candidate.enrollment_id: WaitReason.MONTHLY_LIMIT.value for assignment in late}
+    return set(rooms)
 
 
 def _take_enrollments(assignments: Sequence[Assignment], others: set[uuid.UUID]) -> set[uuid.UUID]:
@@ -210,6 +231,9 @@ def _take_enrollments(assignments: Sequence[Assignment], others: set[uuid.UUID])
 
 def _insert_messages(assignments: Sequence[Assignment], due: dict[uuid.UUID, DueStep], now: datetime) -> None:
     domains = selectors.sender_domains({assignment.credential_id for assignment in assignments})
+    kinds = selectors.client_kinds(
+        {(assignment.candidate.campaign_id, assignment.candidate.batch_number) for assignment in assignments}
+    )
     Message.everywhere.bulk_create(
         (
             Message(
@@ -229,6 +253,7 @@ def _insert_messages(assignments: Sequence[Assignment], due: dict[uuid.UUID, Due
                 gap_seed=assignment.candidate.seed,
                 gap_seconds=assignment.gap_seconds,
                 usage_day=assignment.day if assignment.takes_unit else None,
+                client_kind=kinds[assignment.candidate.campaign_id, assignment.candidate.batch_number],
                 created_at=now,
             )
             for assignment in assignments
@@ -265,6 +290,13 @@ def _reserve(assignments: Sequence[Assignment]) -> None:
         )
         if not capacity.reserve(day, units):
             raise CapOverrun(f"units of {day} that the plan counted on are gone; the tick is repeated")
+
+
+def _reserve_of_month(
+    assignments: Sequence[Assignment], due: dict[uuid.UUID, DueStep], limited: set[uuid.UUID]
+) -> None:
+    sends = Counter(due[assignment.candidate.enrollment_id].account_id for assignment in assignments)
+    monthly_limit.reserve({account_id: sends[account_id] for account_id in limited if sends[account_id]})
 
 
 def _move_slots(assignments: Sequence[Assignment]) -> None:

@@ -14,6 +14,7 @@ from dispatch.rules.consequences import Effect
 from dispatch.services import audit, lifecycle, stops
 from dispatch.services.claim import Claim
 from dispatch.services.evidence import Resolution, resolve_unknown
+from dispatch.services.limits import set_monthly_limit
 from tests import factories
 from tests.services.came_back import draw
 from tests.services.desk import Desk, S, fresh, message_of
@@ -243,6 +244,13 @@ def second_step_without_a_first(desk: Desk) -> str:
     return str(message.enrollment_id)
 
 
+def month_that_was_never_reserved(desk: Desk) -> str:
+    set_monthly_limit(desk.account.pk, 9, now=desk.now)
+    sent_one(desk)
+    sql("UPDATE dispatch_monthlyreservation SET reserved = 0")
+    return str(desk.account.pk)
+
+
 PLANTED: dict[Plant, str] = {
     second_attempt_after_acceptance: "1 never twice: an attempt after one that may have delivered",
     second_attempt_after_silence: "1 never twice: an attempt after one that may have delivered",
@@ -255,6 +263,7 @@ PLANTED: dict[Plant, str] = {
     cap_overrun: "4 caps: step-1 messages attempted a day within the limit",
     unit_that_nobody_holds: "4 caps: units in use equal the messages that hold one",
     unit_that_was_never_reserved: "4 caps: units in use equal the messages that hold one",
+    month_that_was_never_reserved: "4 caps: a month's reservation covers what was sent and is on its way",
     wire_after_a_stop: "5 stop facts: nothing on the wire after a stop",
     plan_after_a_stop: "5 stop facts: nothing planned after a stop",
     event_that_was_not_told: "7 events: one for every message sent",

@@ -1,0 +1,42 @@
+"""Closing months: what was sent in one that is over is written down, and never counted again.
+
+1. A month is closed a week after its end: until then an operator's choice or late evidence may move what is unknown.
+2. It is not closed while a message is on the wire since before that week: its fate is not told yet.
+3. All accounts' months are written by one statement, each from where that account's last closed month ended; a month
+   without sends leaves no row and costs nothing to look at again. Doing it twice changes nothing.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from ampout.accounts.rules.months import month_of, start_of
+from ampout.lib import clock, sql
+
+SETTLED_AFTER = timedelta(days=7)
+
+_CLOSE = """
+INSERT INTO accounts_monthlyusage (account_id, month, client_kind, sends)
+SELECT account.id, counted.month, counted.client_kind, counted.sends
+FROM accounts_account account
+CROSS JOIN LATERAL (
+    SELECT (date_trunc('month', message.wire_at AT TIME ZONE 'UTC'))::date AS month, message.client_kind,
+           count(*) AS sends
+    FROM dispatch_message message
+    WHERE message.account_id = account.id AND message.state IN ('accepted', 'unknown') AND message.wire_at < %(end)s
+      AND message.wire_at >= COALESCE((SELECT (max(closed.month) + interval '1 month') AT TIME ZONE 'UTC'
+                                       FROM accounts_monthlyusage closed WHERE closed.account_id = account.id),
+                                      '-infinity')
+    GROUP BY 1, 2
+) counted
+WHERE NOT EXISTS (SELECT 1 FROM dispatch_message message WHERE message.state = 'wire' AND message.wire_at < %(end)s)
+ON CONFLICT (account_id, month, client_kind) DO NOTHING
+"""
+
+
+@transaction.atomic
+def close_months(*, now: datetime | None = None) -> int:
+    """Write down the months that ended more than a week ago; returns how many rows that took."""
+    now = now or clock.utc_now()
+    sql.keep_plans_steady()
+    return sql.execute(_CLOSE, {"end": start_of(month_of(now - SETTLED_AFTER))})
