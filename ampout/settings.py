@@ -137,7 +137,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("ampout.svg")}],
     "STYLES": [lambda _request: static("ampout-admin.css")],
     "SITE_URL": None,
-    "LOGIN": {"form": "ampout.api.admin.login.LoginForm"},
+    "LOGIN": {"form": "ampout.api.operator_login.LoginForm"},
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "ampout.api.admin.site.dashboard",
     "SIDEBAR": {"navigation": "ampout.api.admin.site.navigation"},
