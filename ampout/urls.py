@@ -5,11 +5,15 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from ampout import health
+from ampout.api.openapi import views as openapi
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
+    path("openapi.json", openapi.openapi_json, name="openapi"),
+    path("docs", openapi.swagger, name="swagger"),
+    path("redoc", openapi.redoc, name="redoc"),
     path("", include("dispatch.urls")),
     path("", include("ampout.api.urls")),
 ]

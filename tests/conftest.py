@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from ampout.accounts.models import Account
 from tests import factories
+from tests.api import described
 
 JSON = "application/json"
 
@@ -48,6 +49,8 @@ class ApiClient:
         self._client = Client(REMOTE_ADDR=self.address)
         self._account = account
         self.key = key
+        self.is_described = True
+        """False where a test makes the server answer what it never does by itself."""
 
     @property
     def account(self) -> Account:
@@ -57,7 +60,7 @@ class ApiClient:
 
     def get(self, path: str, **query: Any) -> Any:
         """GET with a query string."""
-        return self._client.get(path, query, headers=self._headers({}))
+        return self._seen("GET", path, self._client.get(path, query, headers=self._headers({})))
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         """POST a body as JSON (bytes go as they are); `idempotency_key=` and the like become headers."""
@@ -74,11 +77,17 @@ class ApiClient:
     def send(self, method: str, path: str, body: Any = None, *, content_type: str = JSON, **headers: str) -> Any:
         """Any method, any content type."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        return self._client.generic(method, path, data, content_type=content_type, headers=self._headers(headers))
+        answer = self._client.generic(method, path, data, content_type=content_type, headers=self._headers(headers))
+        return self._seen(method, path, answer)
 
     def upload(self, path: str, fields: dict[str, Any], **headers: str) -> Any:
         """POST fields and files as multipart/form-data."""
-        return self._client.post(path, fields, headers=self._headers(headers))
+        return self._seen("POST", path, self._client.post(path, fields, headers=self._headers(headers)))
+
+    def _seen(self, method: str, path: str, answer: Any) -> Any:
+        """The answer, which is as the API is described."""
+        assert not self.is_described or described.problems(method, path, answer) == []
+        return answer
 
     def _headers(self, headers: dict[str, str]) -> dict[str, str]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

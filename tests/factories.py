@@ -9,6 +9,7 @@ from ampout.accounts import services as accounts
 from ampout.accounts.models import Account
 from ampout.accounts.services import IssuedKey
 from ampout.events.models import WebhookEndpoint
+from ampout.lib import clock
 from ampout.lib.addresses import parse_address
 from campaigns.models import (
     Batch,
@@ -81,7 +82,12 @@ def make_suppression(
     """A suppressed address identity, or a suppressed domain when there is no @ in `value`."""
     kind, digest = ("address", address_digest(value)) if "@" in value else ("domain", domain_digest(value))
     return Suppression.objects.create(
-        account=account, kind=kind, digest=digest, scope=SCOPE_OF[reason].value, reason=reason.value, **fields
+        account=account,
+        kind=kind,
+        digest=digest,
+        scope=SCOPE_OF[reason].value,
+        reason=reason.value,
+        **{"suppressed_at": clock.utc_now()} | fields,
     )
 
 

@@ -53,6 +53,7 @@ def test_djangos_own_refusals(
     api: ApiClient, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str
 ) -> None:
     monkeypatch.setattr(api_keys.ApiKeys, "get", _raiser(error))
+    api.is_described = False
     response = api.get("/api_keys")
     assert_envelope(response, status, code)
     assert "of ours" not in response.content.decode()

@@ -137,6 +137,7 @@ def test_erasing_is_on_the_schedule() -> None:
 def test_some_answers_are_not_kept(api: ApiClient, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(api_keys.ApiKeys, "post", lambda self, request: Response({}, status=status))
+        api.is_described = False
         assert api.post("/api_keys", BODY, idempotency_key="one").status_code == status
     assert api.post("/api_keys", BODY, idempotency_key="one").status_code == 201
 

@@ -7,14 +7,13 @@ import pytest
 from django.conf import settings
 
 from ampout.lib.door import IMAP_PORTS, SMTP_PORTS
-from ampout.lib.errors import AmpoutError, envelope
-from campaigns.rules.campaign_state import CampaignRefusal
+from ampout.lib.errors import envelope
 from credentials.gateways.smtp_connection import IMPLICIT_TLS_PORTS
 from dispatch.gateways.smtp_session import Deadlines
 from dispatch.rules.message_state import MessageState
 from dispatch.services import claim, lane_runner
 from dispatch.services.audit import CHECKS
-from tests.docs.pages import PROJECT, bare, read, rows
+from tests.docs.pages import PROJECT, read, rows
 
 LAWS = read("explanation/laws.md")
 DELIVERY = read("explanation/delivery.md")
@@ -95,17 +94,6 @@ def test_the_states_in_the_picture_are_those_of_messages() -> None:
 
 
 # Codes
-
-
-def codes_of(kind: type[AmpoutError]) -> set[str]:
-    return {kind.code} | {code for child in kind.__subclasses__() for code in codes_of(child)}
-
-
-def test_every_code_of_a_refusal_is_on_the_page_of_the_api() -> None:
-    table = rows(read("reference/api.md"))
-    told = {code for row in table if row[0].isdigit() for code in bare(row[1]).split(", ")}
-    raised = {code for code in codes_of(AmpoutError) if not code.endswith("_not_found")}
-    assert raised | {str(refusal) for refusal in CampaignRefusal} <= told
 
 
 def test_a_refusal_has_the_four_fields_of_the_page() -> None:
