@@ -54,6 +54,13 @@ def next_slot(
     return max(now, max(earlier) + timedelta(seconds=gap_seconds))
 
 
+def start_at(due_at: datetime, last_finished_at: datetime | None, gap_seconds: int) -> datetime:
+    """When a planned message may start: not before its slot, nor before its gap after the transaction before it."""
+    if last_finished_at is None:
+        return due_at
+    return max(due_at, last_finished_at + timedelta(seconds=gap_seconds))
+
+
 def room_ahead(last_slot_at: datetime | None, now: datetime, ahead: timedelta) -> bool:
     """Whether a credential whose last slot is `last_slot_at` may be given another one.
 

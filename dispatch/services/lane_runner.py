@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -19,6 +19,7 @@ from dispatch.gateways.smtp_session import (
     TransactionResult,
     resolve_target,
 )
+from dispatch.rules import timing
 from dispatch.rules.compose import CompositionRefused
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.smtp_reply import Failure, Stage
@@ -79,9 +80,12 @@ class LaneRunner:
         return self._task.done()
 
     def add(self, claimed: Claim, prepared: Prepared) -> None:
-        """Queue a message; tests go first, then in the order of their slots."""
+        """Queue a message; tests go first, then in the order of their slots.
+
+        Of two with the same slot, the one without a gap was given it as the follower of the other.
+        """
         self.queue.append((claimed, prepared))
-        self.queue.sort(key=lambda item: (item[0].stream != "test", item[0].due_at))
+        self.queue.sort(key=lambda item: (item[0].stream != "test", item[0].due_at, -item[0].gap_seconds))
         self._arrived.set()
 
     def drop(self) -> None:
@@ -164,11 +168,8 @@ class LaneRunner:
         return False
 
     def _start_at(self, claimed: Claim) -> datetime:
-        """Not before its slot, nor before its gap after the previous transaction here has passed."""
         finished_at = self.last_finished_at or claimed.lane_finished_at
-        if finished_at is None:
-            return claimed.due_at
-        return max(claimed.due_at, finished_at + timedelta(seconds=claimed.gap_seconds))
+        return timing.start_at(claimed.due_at, finished_at, claimed.gap_seconds)
 
     async def _deliver(self, claimed: Claim, prepared: Prepared) -> None:
         self.sending, self.wired = True, False
