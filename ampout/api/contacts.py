@@ -6,7 +6,18 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ampout.api.fields import Anything, EmailAddress, Instant, JsonObject, JsonSchema, Schema, Text
+from ampout.api.fields import (
+    MOST_ITEMS,
+    Anything,
+    EmailAddress,
+    Id,
+    Instant,
+    JsonObject,
+    JsonSchema,
+    ListOf,
+    Schema,
+    Text,
+)
 from ampout.api.resources import Resource
 from ampout.lib.addresses import Address, parse_address
 from ampout.lib.errors import ValidationFailed
@@ -19,7 +30,7 @@ from campaigns.rules.contact_fields import (
     ContactFields,
     clean_contact,
 )
-from campaigns.selectors.contacts import contacts_of, find_contact
+from campaigns.selectors.contacts import contacts_of, find_contact, find_contacts
 from campaigns.services.contacts import update_contact
 from dispatch.services import deletion, stops
 from dispatch.services.export import export_contact
@@ -34,6 +45,11 @@ CONTACT_FIELDS: dict[str, JsonSchema] = {
 }
 """What `clean_contact` takes, but for the custom fields."""
 CUSTOM_VALUE: JsonSchema = {"type": ["string", "number", "boolean", "null"], "maxLength": LONGEST_CUSTOM}
+MANY_CONTACTS = {"contact_ids": ListOf(item=Id(), fewest=1, most=MOST_ITEMS, required=True)}
+UNSUBSCRIBE = {
+    "contact_ids": ListOf(item=Id(), fewest=1, most=MOST_ITEMS),
+    "emails": ListOf(item=EmailAddress(), fewest=1, most=MOST_ITEMS),
+}
 CONTACT: Schema = {name: Anything(described=CONTACT_FIELDS[name]) for name in CHANGEABLE} | {
     "custom_fields": JsonObject(described=CUSTOM_VALUE)
 }
@@ -80,6 +96,30 @@ class Contacts(Resource):
         if email is not None:
             contacts = contacts.filter(identity=email.identity)
         return self.answer_list(contacts, show_contact)
+
+
+class UnsubscribeMany(Resource):
+    """`POST /contacts/unsubscribe`."""
+
+    def post(self, _request: Request) -> Response:
+        """Unsubscribe many: contacts, or addresses, which need not be contacts."""
+        values = self.read("unsubscribe", UNSUBSCRIBE)
+        if len(values) != 1:
+            raise ValidationFailed({"contact_ids": ["Give either `contact_ids` or `emails`."]})
+        if "emails" in values:
+            targets = [stops.address_target(email) for email in values["emails"]]
+        else:
+            targets = [stops.contact_target(one) for one in find_contacts(self.account, values["contact_ids"])]
+        return Response({"unsubscribed": stops.unsubscribe_all(self.account, targets)})
+
+
+class DeleteMany(Resource):
+    """`POST /contacts/delete`."""
+
+    def post(self, _request: Request) -> Response:
+        """Delete many contacts, or none when one is missing."""
+        values = self.read("delete", MANY_CONTACTS)
+        return Response({"deleted": deletion.delete_contacts(self.account, values["contact_ids"])})
 
 
 class ContactDetail(Resource):

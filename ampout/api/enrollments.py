@@ -8,13 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ampout.api import queries
-from ampout.api.fields import Boolean, Field, Id, Integer, Invalid, JsonSchema
+from ampout.api.fields import MOST_ITEMS, Boolean, Field, Id, Integer, Invalid, JsonSchema, ListOf
 from ampout.api.resources import Resource
 from campaigns.models import Enrollment
 from campaigns.rules.enrollment_state import EnrollmentStatus
 from campaigns.selectors.campaigns import find_campaign
 from campaigns.selectors.enrollments import enrollments_of
-from campaigns.services.enrolment import HIGHEST_PRIORITY, enroll_contact, enroll_import
+from campaigns.services.enrolment import HIGHEST_PRIORITY, enroll_contact, enroll_contacts, enroll_import
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,13 @@ ENROLL = {
 }
 ENROLL_CONTACT = {
     "contact_id": Id(required=True),
+    "batch_number": Integer(),
+    "priority": Priority(),
+    "force": Boolean(),
+}
+
+ENROLL_CONTACTS = {
+    "contact_ids": ListOf(item=Id(), fewest=1, most=MOST_ITEMS, required=True),
     "batch_number": Integer(),
     "priority": Priority(),
     "force": Boolean(),
@@ -119,3 +126,19 @@ class EnrollContact(Resource):
         values = self.read("enroll_contact", ENROLL_CONTACT)
         contact_id = values.pop("contact_id")
         return Response(show_enrollment(enroll_contact(self.account, campaign_id, contact_id, **values)), status=201)
+
+
+class EnrollContacts(Resource):
+    """`POST /campaigns/:id/enroll_contacts`."""
+
+    def post(self, _request: Request, campaign_id: uuid.UUID) -> Response:
+        """Enroll many contacts; who must be left out is told, and a missing one refuses all."""
+        find_campaign(self.account, campaign_id)
+        values = self.read("enroll_contacts", ENROLL_CONTACTS)
+        result = enroll_contacts(self.account, campaign_id, values.pop("contact_ids"), **values)
+        shown = {
+            "enrolled": len(result.enrollments),
+            "enrollments": [show_enrollment(enrollment) for enrollment in result.enrollments],
+            "skipped": [asdict(skip) for skip in result.skipped],
+        }
+        return Response(shown, status=201)

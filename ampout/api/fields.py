@@ -252,6 +252,10 @@ class Id(Field):
         return {"type": "string", "format": "uuid"}
 
 
+MOST_ITEMS = 1_000
+"""Items of a call that does to many what others do to one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailAddress(Field):
     """An email address; read as an `Address`."""

@@ -11,15 +11,16 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ampout.api.fields import Checked, EmailAddress
+from ampout.api.fields import MOST_ITEMS, Checked, EmailAddress, ListOf, Nested, Schema
 from ampout.api.resources import Resource
 from ampout.lib.addresses import InvalidAddress, parse_address
-from ampout.lib.errors import ValidationFailed
+from ampout.lib.errors import ValidationFailed, problems_below
 from campaigns.models import Suppression
 from campaigns.rules.suppression import SuppressionReason
 from campaigns.selectors.contacts import suppressions_of
 from campaigns.services.digests import address_digest, domain_digest
 from dispatch.services import stops
+from dispatch.services.stops import Target
 
 
 def read_domain(value: object) -> str:
@@ -35,7 +36,27 @@ def read_domain(value: object) -> str:
 
 EMAIL = EmailAddress()
 DOMAIN = Checked(function=read_domain, described={"type": "string", "format": "idn-hostname", "maxLength": 253})
-SUPPRESSION = {"email": EMAIL, "domain": DOMAIN}
+ENTRY: Schema = {"email": EMAIL, "domain": DOMAIN}
+ENTRIES = "suppressions"
+SUPPRESSION: Schema = {**ENTRY, ENTRIES: ListOf(item=Nested(schema=ENTRY), fewest=1, most=MOST_ITEMS)}
+
+
+def read_target(entry: dict[str, Any]) -> Target:
+    """Whom an entry is about. Raises ValidationFailed."""
+    if len(entry) != 1:
+        raise ValidationFailed({"email": ["Give either `email` or `domain`."]})
+    if "email" in entry:
+        return stops.address_target(entry["email"])
+    return stops.domain_target(entry["domain"])
+
+
+def read_targets(entries: list[dict[str, Any]]) -> list[Target]:
+    """Whom many entries are about. Raises ValidationFailed, by place."""
+    targets = []
+    for place, entry in enumerate(entries):
+        with problems_below(f"{ENTRIES}.{place}"):
+            targets.append(read_target(entry))
+    return targets
 
 
 def show_suppression(suppression: Suppression) -> dict[str, Any]:
@@ -64,15 +85,14 @@ class Suppressions(Resource):
         return entries if domain is None else entries.filter(digest=domain_digest(domain))
 
     def post(self, _request: Request) -> Response:
-        """Suppress an address or a domain, and stop its sequences."""
+        """Suppress an address or a domain, or many of them, and stop their sequences."""
         values = self.read("suppression", SUPPRESSION)
-        if len(values) != 1:
-            raise ValidationFailed({"email": ["Give either `email` or `domain`."]})
-        if "email" in values:
-            entry = stops.suppress_address(self.account, values["email"], SuppressionReason.MANUAL)
-        else:
-            entry = stops.suppress_domain(self.account, values["domain"], SuppressionReason.MANUAL)
-        return Response(show_suppression(entry), status=201)
+        if ENTRIES in values and len(values) != 1:
+            raise ValidationFailed({ENTRIES: ["Give either one entry or a list."]})
+        targets = read_targets(values[ENTRIES]) if ENTRIES in values else [read_target(values)]
+        found = stops.suppress_all(self.account.pk, targets, SuppressionReason.MANUAL)
+        shown = [show_suppression(found[target]) for target in dict.fromkeys(targets)]
+        return Response(shown if ENTRIES in values else shown[0], status=201)
 
 
 class SuppressionDetail(Resource):

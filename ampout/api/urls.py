@@ -36,6 +36,9 @@ import_routes = [
 ]
 contact_routes = [
     path("contacts", contacts.Contacts.as_view()),
+    # Before the ids, which are any text.
+    path("contacts/unsubscribe", contacts.UnsubscribeMany.as_view()),
+    path("contacts/delete", contacts.DeleteMany.as_view()),
     path("contacts/<str:contact_id>", contacts.ContactDetail.as_view()),
     path("contacts/<str:contact_id>/unsubscribe", contacts.ContactUnsubscribe.as_view()),
     path("contacts/<str:contact_id>/export", contacts.ContactExport.as_view()),
@@ -82,6 +85,7 @@ enrollment_routes = [
     path("campaigns/<str:campaign_id>/enrollments", enrollments.Enrollments.as_view()),
     path("campaigns/<str:campaign_id>/enroll", enrollments.EnrollImport.as_view()),
     path("campaigns/<str:campaign_id>/enroll_contact", enrollments.EnrollContact.as_view()),
+    path("campaigns/<str:campaign_id>/enroll_contacts", enrollments.EnrollContacts.as_view()),
 ]
 message_routes = [
     path("messages", messages.Messages.as_view()),

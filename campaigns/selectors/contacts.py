@@ -1,6 +1,7 @@
 """Reads of contacts, imports and suppressions, always within one account."""
 
 import uuid
+from collections.abc import Container, Sequence
 
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -8,6 +9,9 @@ from django.db.models.functions import Coalesce
 from ampout.accounts.models import Account
 from ampout.lib.errors import NotFound
 from campaigns.models import Contact, ContactImport, Suppression
+
+MOST_MISSING = 100
+"""Places of missing contacts that are told."""
 
 
 def contacts_of(account: Account | uuid.UUID) -> QuerySet[Contact]:
@@ -21,6 +25,22 @@ def find_contact(account: Account, contact_id: uuid.UUID) -> Contact:
     if found is None:
         raise NotFound("contact_not_found")
     return found
+
+
+def find_contacts(account: Account, contact_ids: Sequence[uuid.UUID]) -> list[Contact]:
+    """Contacts that were not deleted, each once, in this order. Raises NotFound naming the places of those missing."""
+    found = contacts_of(account).in_bulk(list(contact_ids))
+    raise_missing(contact_ids, found)
+    return [found[contact_id] for contact_id in dict.fromkeys(contact_ids)]
+
+
+def raise_missing(contact_ids: Sequence[uuid.UUID], found: Container[uuid.UUID]) -> None:
+    """Raises NotFound where some of these are not among `found`; told by place, as an id of another's tells nothing."""
+    missing = [place for place, contact_id in enumerate(contact_ids) if contact_id not in found]
+    if missing:
+        refusal = NotFound("contact_not_found")
+        refusal.details = {f"contact_ids.{place}": [refusal.message] for place in missing[:MOST_MISSING]}
+        raise refusal
 
 
 def imports_of(account: Account) -> QuerySet[ContactImport]:

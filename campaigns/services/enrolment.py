@@ -21,6 +21,7 @@ from campaigns.models import Batch, Campaign, Contact, ContactImport, Enrollment
 from campaigns.rules.campaign_state import CampaignStatus
 from campaigns.rules.skips import SENTENCES, SkipReason
 from campaigns.selectors.campaigns import find_campaign, lock_campaign
+from campaigns.selectors.contacts import find_contact, find_contacts, raise_missing
 
 CHUNK = 10_000
 """Contacts a statement."""
@@ -180,6 +181,54 @@ def enroll_import(
     return EnrolmentResult(enrolment.enrolled, numbers, batch_size or enrolment.enrolled, enrolment.skipped)
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The enrollments that were made, in the order of their contacts, and who was left out."""
+
+    enrollments: list[Enrollment]
+    skipped: list[Skip]
+
+
+@transaction.atomic
+def enroll_contacts(
+    account: Account,
+    campaign_id: uuid.UUID,
+    contact_ids: Sequence[uuid.UUID],
+    *,
+    batch_number: int = 0,
+    priority: int = 0,
+    force: bool = False,
+    now: datetime | None = None,
+) -> Enrolled:
+    """Enroll these contacts, each once, in one batch; when that was released they are due at once.
+
+    Raises NotFound, also when a single contact is missing: then none is enrolled.
+    """
+    now = now or clock.utc_now()
+    _one_at_a_time(find_campaign(account, campaign_id))
+    campaign = lock_campaign(account, campaign_id)
+    find_contacts(account, contact_ids)
+    due_at = now if _is_released(campaign, batch_number) else None
+    enrolment = _Enrolment(campaign, batch_number, len(contact_ids), force, now, priority, due_at)
+    wanted = list(dict.fromkeys(contact_ids))
+    for start in range(0, len(wanted), CHUNK):
+        enrolment.add(wanted[start : start + CHUNK])
+    left_out = {skip.contact_id for skip in enrolment.skipped}
+    of_contact = _enrollments_by_contact(campaign, [one for one in wanted if one not in left_out])
+    # Somebody deletes them at this very moment.
+    raise_missing(contact_ids, left_out | of_contact.keys())
+    _count_skips(campaign, enrolment.skipped)
+    if due_at is not None and of_contact:
+        _go_on(campaign, now)
+    return Enrolled(list(of_contact.values()), enrolment.skipped)
+
+
+def _enrollments_by_contact(campaign: Campaign, contact_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Enrollment]:
+    made = Enrollment.objects.of(campaign.account_id).filter(campaign=campaign, contact__in=contact_ids)
+    by_contact = {enrollment.contact_id: enrollment for enrollment in made}
+    return {contact_id: by_contact[contact_id] for contact_id in contact_ids if contact_id in by_contact}
+
+
 @transaction.atomic
 def enroll_contact(
     account: Account,
@@ -195,22 +244,14 @@ def enroll_contact(
 
     Raises NotFound, ContactAlreadyEnrolled, and Unprocessable with the reason when the contact must be left out.
     """
-    now = now or clock.utc_now()
-    _one_at_a_time(find_campaign(account, campaign_id))
-    campaign = lock_campaign(account, campaign_id)
-    if not Contact.objects.of(account).filter(pk=contact_id, deleted_at__isnull=True).exists():
-        raise NotFound("contact_not_found")
-    due_at = now if _is_released(campaign, batch_number) else None
-    enrolment = _Enrolment(campaign, batch_number, 1, force, now, priority, due_at)
-    enrolment.add([contact_id])
-    if enrolment.skipped:
-        raise _refusal(enrolment.skipped[0])
-    if not enrolment.enrolled:
-        raise NotFound("contact_not_found")
-    if due_at is not None:
-        _go_on(campaign, now)
-    enrollment: Enrollment = Enrollment.objects.of(account).get(campaign=campaign, contact=contact_id)
-    return enrollment
+    find_campaign(account, campaign_id)
+    find_contact(account, contact_id)
+    result = enroll_contacts(
+        account, campaign_id, [contact_id], batch_number=batch_number, priority=priority, force=force, now=now
+    )
+    if result.skipped:
+        raise _refusal(result.skipped[0])
+    return result.enrollments[0]
 
 
 def _refusal(skip: Skip) -> AmpoutError:

@@ -1,6 +1,7 @@
 """Deleting and erasing: what has not started is cancelled, the ledger and the suppressions stay (design: Deleting)."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from ampout.lib import clock, sql
 from ampout.lib.errors import NotFound
 from campaigns.models import Campaign, CampaignCredential, Contact, ContactImport
 from campaigns.rules.enrollment_state import StopReason
+from campaigns.selectors.contacts import find_contacts
 from credentials.models import SmtpCredential
 from dispatch.services import erasure
 from dispatch.services.lifecycle import lock_campaign
@@ -61,6 +63,14 @@ def delete_contact(account: Account, contact_id: uuid.UUID, *, now: datetime | N
     if not contact.exists():
         raise NotFound("contact_not_found")
     _delete_contacts(contact, now or clock.utc_now())
+
+
+@transaction.atomic
+def delete_contacts(account: Account, contact_ids: Sequence[uuid.UUID], *, now: datetime | None = None) -> int:
+    """Delete these contacts as `delete_contact` does; how many they are. Raises NotFound, and then deletes none."""
+    ids = [contact.pk for contact in find_contacts(account, contact_ids)]
+    _delete_contacts(Contact.objects.of(account).filter(pk__in=ids, deleted_at__isnull=True), now or clock.utc_now())
+    return len(ids)
 
 
 @transaction.atomic

@@ -1,14 +1,15 @@
 """Stop facts: they update the enrollments' rows, so that no `wire` commits after them (design, law 5).
 
-Locks are taken in the order suppression row, enrollments by id, messages.
+Locks are taken in the order suppression rows by digest, contacts by id, enrollments by id, messages.
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q
 
 from ampout.accounts.models import Account
 from ampout.events.kinds import EventKind
@@ -51,23 +52,37 @@ _STOPPED_FIELDS = [
 ]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """Whom a suppression is about: the digest of an address, or with `kind` "domain" that of a domain."""
+
+    digest: bytes
+    kind: str = "address"
+
+
+def address_target(address: Address) -> Target:
+    """An address."""
+    return Target(address_digest(address.identity))
+
+
+def domain_target(domain: str) -> Target:
+    """A domain, in A-labels and lower case."""
+    return Target(domain_digest(domain), "domain")
+
+
+def contact_target(contact: Contact) -> Target:
+    """The address of a contact."""
+    return Target(bytes(contact.address_digest))
+
+
 def unsubscribe_contact(contact: Contact, *, now: datetime | None = None) -> None:
     """Stop campaign messages and test sends to this contact's address, in the whole account."""
-    suppress_digest(contact.account_id, bytes(contact.address_digest), SuppressionReason.UNSUBSCRIBED, now=now)
+    suppress_all(contact.account_id, [contact_target(contact)], SuppressionReason.UNSUBSCRIBED, now=now)
 
 
-def suppress_address(
-    account: Account, address: Address, reason: SuppressionReason, *, now: datetime | None = None
-) -> Suppression:
-    """Put an address on the account's list and stop its enrollments."""
-    return suppress_digest(account.pk, address_digest(address.identity), reason, now=now)
-
-
-def suppress_domain(
-    account: Account, domain: str, reason: SuppressionReason, *, now: datetime | None = None
-) -> Suppression:
-    """Put a domain (in A-labels, lower case) on the account's list and stop the enrollments at it."""
-    return suppress_digest(account.pk, domain_digest(domain), reason, now=now, kind="domain")
+def unsubscribe_all(account: Account, targets: Iterable[Target], *, now: datetime | None = None) -> int:
+    """Stop campaign messages and test sends to all of these at once; how many they are."""
+    return len(suppress_all(account.pk, targets, SuppressionReason.UNSUBSCRIBED, now=now))
 
 
 def lift_suppression(account: Account, suppression_id: uuid.UUID) -> None:
@@ -79,55 +94,75 @@ def lift_suppression(account: Account, suppression_id: uuid.UUID) -> None:
 
 
 @transaction.atomic
-def suppress_digest(
-    account_id: uuid.UUID,
-    digest: bytes,
-    reason: SuppressionReason,
-    *,
-    now: datetime | None = None,
-    kind: str = "address",
-) -> Suppression:
-    """Suppress whoever has this digest and stop their enrollments; a stronger suppression is never weakened."""
+def suppress_all(
+    account_id: uuid.UUID, targets: Iterable[Target], reason: SuppressionReason, *, now: datetime | None = None
+) -> dict[Target, Suppression]:
+    """Suppress whoever has these digests, and stop their enrollments; a stronger suppression is never weakened."""
     now = now or clock.utc_now()
-    suppression = mark_address(account_id, digest, reason, now=now, kind=kind)
-    enrollments = Enrollment.objects.of(account_id).filter(contact__in=_contacts_with(account_id, digest, kind))
+    wanted = sorted(set(targets))
+    suppressions = _mark(account_id, wanted, reason, now)
+    contacts = Contact.objects.of(account_id).filter(_concerned(wanted))
+    enrollments = Enrollment.objects.of(account_id).filter(contact__in=contacts)
     stop_enrollments(enrollments.values_list("pk", flat=True), STOP_OF_SUPPRESSION[reason], now=now)
-    return suppression
+    return suppressions
 
 
 def mark_address(
     account_id: uuid.UUID, digest: bytes, reason: SuppressionReason, *, now: datetime, kind: str = "address"
 ) -> Suppression:
     """What comes before any lock on enrollments: the suppression's row, and the mark on the contacts at the address."""
-    suppression = note_suppression(account_id, digest, reason, now=now, kind=kind)
+    target = Target(digest, kind)
+    return _mark(account_id, [target], reason, now)[target]
+
+
+def _mark(
+    account_id: uuid.UUID, targets: Sequence[Target], reason: SuppressionReason, now: datetime
+) -> dict[Target, Suppression]:
+    suppressions = _note(account_id, targets, reason, now)
     if reason is SuppressionReason.UNSUBSCRIBED:
-        # A domain has many contacts: in the order of their ids, as whoever deletes them.
-        contacts = _contacts_with(account_id, digest, kind).filter(unsubscribed_at__isnull=True)
+        contacts = Contact.objects.of(account_id).filter(_concerned(targets), unsubscribed_at__isnull=True)
+        # In the order of their ids, as an enrolment and a deletion hold them.
         ids = list(contacts.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
         Contact.everywhere.filter(pk__in=ids).update(unsubscribed_at=now)
-    return suppression
+    return suppressions
 
 
-def _contacts_with(account_id: uuid.UUID, digest: bytes, kind: str) -> "QuerySet[Contact]":
-    same = {"domain_digest": digest} if kind == "domain" else {"address_digest": digest}
-    contacts: QuerySet[Contact] = Contact.objects.of(account_id).filter(**same)
-    return contacts
+def _concerned(targets: Collection[Target]) -> Q:
+    """The contacts at these addresses and domains."""
+    addresses = [target.digest for target in targets if target.kind != "domain"]
+    domains = [target.digest for target in targets if target.kind == "domain"]
+    if not domains:
+        return Q(address_digest__in=addresses)
+    return Q(domain_digest__in=domains) | Q(address_digest__in=addresses) if addresses else Q(domain_digest__in=domains)
 
 
 def note_suppression(
     account_id: uuid.UUID, digest: bytes, reason: SuppressionReason, *, now: datetime, kind: str = "address"
 ) -> Suppression:
     """Write the suppression's row alone, locked until the transaction ends."""
-    Suppression.objects.bulk_create(
-        [Suppression(account_id=account_id, digest=digest, kind=kind)], ignore_conflicts=True
-    )
-    suppression: Suppression = Suppression.everywhere.select_for_update().get(account_id=account_id, digest=digest)
+    target = Target(digest, kind)
+    return _note(account_id, [target], reason, now)[target]
+
+
+def _note(
+    account_id: uuid.UUID, targets: Sequence[Target], reason: SuppressionReason, now: datetime
+) -> dict[Target, Suppression]:
+    """The rows, written and locked in the order of their digests, in which `targets` come."""
+    rows = [Suppression(account_id=account_id, digest=target.digest, kind=target.kind) for target in targets]
+    Suppression.objects.bulk_create(rows, ignore_conflicts=True)
+    digests = [target.digest for target in targets]
+    found = Suppression.everywhere.select_for_update().filter(account_id=account_id, digest__in=digests)
+    by_digest = {bytes(row.digest): row for row in found.order_by("digest")}
     scope = SCOPE_OF[reason]
-    if suppression.scope and stronger(SuppressionScope(suppression.scope), scope) == suppression.scope:
-        return suppression
-    suppression.scope, suppression.reason, suppression.suppressed_at = scope.value, reason.value, now
-    suppression.save(update_fields=["scope", "reason", "suppressed_at"])
-    return suppression
+    weaker = [row for row in by_digest.values() if _is_weaker(row.scope, scope)]
+    for row in weaker:
+        row.scope, row.reason, row.suppressed_at = scope.value, reason.value, now
+    Suppression.everywhere.bulk_update(weaker, ["scope", "reason", "suppressed_at"])
+    return {target: by_digest[target.digest] for target in targets}
+
+
+def _is_weaker(held: str, scope: SuppressionScope) -> bool:
+    return not held or stronger(SuppressionScope(held), scope) != held
 
 
 def lock_enrollments(ids: Collection[uuid.UUID]) -> list[Enrollment]:

@@ -9,7 +9,7 @@ from ampout.lib import clock
 from campaigns.rules.suppression import SuppressionReason
 from dispatch.models import Message
 from dispatch.services import tokens
-from dispatch.services.stops import suppress_digest
+from dispatch.services.stops import Target, suppress_all
 
 PURPOSE = "unsubscribe"
 
@@ -51,10 +51,6 @@ def unsubscribe_by_token(token: str, *, now: datetime | None = None) -> bool:
     subscription = find_subscription(token)
     if subscription is None:
         return False
-    suppress_digest(
-        subscription.account_id,
-        subscription.recipient_digest,
-        SuppressionReason.UNSUBSCRIBED,
-        now=now or clock.utc_now(),
-    )
+    target = Target(subscription.recipient_digest)
+    suppress_all(subscription.account_id, [target], SuppressionReason.UNSUBSCRIBED, now=now or clock.utc_now())
     return True

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from ampout.api.admin import login
+from ampout.api import operator_login as login
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long word for Olga"

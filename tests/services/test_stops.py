@@ -10,6 +10,7 @@ from campaigns.rules.enrollment_state import StopReason
 from campaigns.rules.suppression import SuppressionReason
 from dispatch.services import stops
 from tests import factories
+from tests.services import suppressing
 from tests.services.desk import Desk, S, fresh, message_of
 from tests.services.rival import Held, Waiting
 
@@ -73,7 +74,7 @@ def test_each_reason_reaches_as_far_as_the_design_says(
     campaign = desk.campaign()
     [enrolled] = desk.enroll(campaign)
     address = parse_address(enrolled.contact.email)
-    listed = stops.suppress_address(desk.account, address, reason, now=desk.now)
+    listed = suppressing.suppress_address(desk.account, address, reason, now=desk.now)
     assert (listed.scope, listed.reason, listed.suppressed_at) == (scope, reason.value, desk.now)
     assert (fresh(enrolled).status, fresh(enrolled).stop_reason) == (status, stop_reason)
     assert Event.everywhere.count() == events
@@ -85,20 +86,22 @@ def test_a_domain_stops_whoever_is_at_exactly_it(desk: Desk) -> None:
         factories.enroll(campaign, factories.make_contact(desk.account, f"person@{domain}"))
         for domain in ("corp.example", "mail.corp.example")
     )
-    stops.suppress_domain(desk.account, "corp.example", SuppressionReason.MANUAL, now=desk.now)
+    suppressing.suppress_domain(desk.account, "corp.example", SuppressionReason.MANUAL, now=desk.now)
     assert (fresh(at).stop_reason, fresh(below).stop_reason) == ("suppressed", "")
 
 
 def test_a_stronger_suppression_is_never_weakened(desk: Desk) -> None:
     address = parse_address("person@recipient.example")
     for reason in (SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINT, SuppressionReason.UNSUBSCRIBED):
-        stops.suppress_address(desk.account, address, reason, now=desk.now)
+        suppressing.suppress_address(desk.account, address, reason, now=desk.now)
     listed = Suppression.objects.of(desk.account).get()
     assert (listed.scope, listed.reason) == ("all", "complaint")
 
 
 def test_the_address_is_kept_as_a_hash_alone(desk: Desk) -> None:
-    stops.suppress_address(desk.account, parse_address("Secret.Person@recipient.example"), SuppressionReason.MANUAL)
+    suppressing.suppress_address(
+        desk.account, parse_address("Secret.Person@recipient.example"), SuppressionReason.MANUAL
+    )
     row = Suppression.everywhere.values().get()
     assert "secret" not in str({**row, "digest": bytes(row["digest"])}).lower()
 
@@ -106,7 +109,7 @@ def test_the_address_is_kept_as_a_hash_alone(desk: Desk) -> None:
 def test_spelling_and_case_make_no_difference(desk: Desk) -> None:
     campaign = desk.campaign()
     enrolled = factories.enroll(campaign, factories.make_contact(desk.account, "Person@BÜCHER.example"))
-    stops.suppress_address(desk.account, parse_address("person@xn--bcher-kva.example"), SuppressionReason.MANUAL)
+    suppressing.suppress_address(desk.account, parse_address("person@xn--bcher-kva.example"), SuppressionReason.MANUAL)
     assert fresh(enrolled).stop_reason == "suppressed"
 
 
@@ -116,7 +119,7 @@ def test_another_account_is_not_concerned(desk: Desk) -> None:
     here, there = (
         factories.enroll(one.campaign(), factories.make_contact(one.account, address)) for one in (desk, other)
     )
-    stops.suppress_address(desk.account, parse_address(address), SuppressionReason.COMPLAINT, now=desk.now)
+    suppressing.suppress_address(desk.account, parse_address(address), SuppressionReason.COMPLAINT, now=desk.now)
     assert (fresh(here).stopped_at, fresh(there).stopped_at) == (desk.now, None)
 
 
@@ -128,7 +131,7 @@ def test_lifting_lets_new_enrolments_in_and_starts_nothing_again(desk: Desk) -> 
     [enrolled] = desk.enroll(campaign)
     desk.release(campaign)
     address = parse_address(enrolled.contact.email)
-    listed = stops.suppress_address(desk.account, address, SuppressionReason.MANUAL, now=desk.now)
+    listed = suppressing.suppress_address(desk.account, address, SuppressionReason.MANUAL, now=desk.now)
     stops.lift_suppression(desk.account, listed.pk)
     assert fresh(enrolled).stop_reason == "suppressed"
     again = factories.enroll(desk.campaign(), enrolled.contact)

@@ -9,9 +9,10 @@ from ampout.lib.errors import NotFound, Unprocessable, ValidationFailed
 from campaigns.models import Enrollment
 from campaigns.rules.suppression import SuppressionReason
 from dispatch.models import Message
-from dispatch.services import senders, stops, test_send
+from dispatch.services import senders, test_send
 from dispatch.services.test_send import NoEmailsProvided, TestSend
 from tests import factories
+from tests.services import suppressing
 from tests.services.desk import Desk, S, message_of
 from tests.services.rival import Held, Waiting
 
@@ -92,7 +93,7 @@ def test_an_unsubscription_after_it_was_queued_stops_it(desk: Desk) -> None:
     test_send.send_test(desk.account, campaign.pk, [TESTER], now=desk.now)
     desk.tick()
     [claimed] = desk.claim()
-    stops.suppress_digest(
+    suppressing.suppress_digest(
         desk.account.pk, bytes(message_of(claimed).recipient_digest), SuppressionReason.UNSUBSCRIBED, now=desk.now
     )
     assert desk.wire(claimed) == set()

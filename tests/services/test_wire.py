@@ -13,6 +13,7 @@ from dispatch.models import Message
 from dispatch.services import deletion, lifecycle, senders, stops, test_send, wire
 from dispatch.services.claim import Claim
 from tests import factories
+from tests.services import suppressing
 from tests.services.desk import Desk, S, message_of
 
 
@@ -117,20 +118,20 @@ Stop = Callable[[Desk, Message], object]
 
 
 def unsubscribe(desk: Desk, message: Message) -> object:
-    return stops.suppress_digest(
+    return suppressing.suppress_digest(
         desk.account.pk, bytes(message.recipient_digest), SuppressionReason.UNSUBSCRIBED, now=desk.now
     )
 
 
 def complain(desk: Desk, message: Message) -> object:
-    return stops.suppress_digest(
+    return suppressing.suppress_digest(
         desk.account.pk, bytes(message.recipient_digest), SuppressionReason.COMPLAINT, now=desk.now
     )
 
 
 def suppress_domain(desk: Desk, message: Message) -> object:
     domain = message.recipient.rpartition("@")[2]
-    return stops.suppress_domain(desk.account, domain, SuppressionReason.MANUAL, now=desk.now)
+    return suppressing.suppress_domain(desk.account, domain, SuppressionReason.MANUAL, now=desk.now)
 
 
 def pause(desk: Desk, message: Message) -> object:

@@ -310,7 +310,14 @@ Refused with `no_contacts_provided`, and with `validation_failed` naming `contac
                 "suppressions": "many entries, each with `email` or `domain`",
             },
             example=Example(
-                body={"domain": "rival.example"}, answer={"kind": "domain", "scope": "all", "reason": "manual"}
+                body={"domain": "rival.example"},
+                answer={
+                    "id": "{entry}",
+                    "kind": "domain",
+                    "scope": "all",
+                    "reason": "manual",
+                    "created_at": "2026-11-22T07:47:41Z",
+                },
             ),
         ),
         Operation(
