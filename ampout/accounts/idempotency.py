@@ -1,8 +1,9 @@
 """Idempotency keys: the first answer to a call is kept for 24 hours and given again, with no second effect.
 
 1. `reserve` marks the key as in flight, in a commit of its own: whoever comes second is told so, or gets the answer.
-2. The effect and `keep` share one transaction: either both are there or neither is.
-3. `release` takes the mark away when the answer is not one to keep. A mark whose process died expires after 60 s.
+2. `hold`, the effect and `keep` share one transaction: either all are there or none is.
+3. `release` takes the mark away when the answer is not one to keep. A mark whose process died expires after 60 s; one
+   that is held does not, however long its call takes: PostgreSQL lets go of it when the process dies.
 """
 
 import uuid
@@ -21,8 +22,6 @@ from ampout.lib.errors import AmpoutError, Unprocessable
 KEPT_FOR = timedelta(hours=24)
 MARK_EXPIRES_AFTER = timedelta(seconds=60)
 PURGE_BATCH = 5_000
-EMPTY = "{}"
-"""What is left of a kept answer that named somebody who was erased."""
 
 
 class IdempotencyInFlight(AmpoutError):
@@ -87,13 +86,29 @@ def reserve(call: Call, body_digest: str, *, now: datetime | None = None) -> Res
 
 def _take_over(record: IdempotencyRecord, token: uuid.UUID, body_digest: str, now: datetime) -> bool:
     """Use a record anew that is past its 24 hours, or whose process died while it was in flight."""
+    if record.started_at > now - MARK_EXPIRES_AFTER:
+        return False
     abandoned = Q(answered_at__isnull=True, started_at__lte=now - MARK_EXPIRES_AFTER)
     outlived = Q(started_at__lte=now - KEPT_FOR)
-    return bool(
-        IdempotencyRecord.objects.filter(abandoned | outlived, pk=record.pk).update(
+    with transaction.atomic():
+        # Whoever holds it is alive.
+        free = IdempotencyRecord.objects.select_for_update(skip_locked=True).filter(abandoned | outlived, pk=record.pk)
+        if not free.exists():
+            return False
+        IdempotencyRecord.objects.filter(pk=record.pk).update(
             body_digest=body_digest, token=token, started_at=now, answered_at=None, status=None, answer=""
         )
-    )
+    return True
+
+
+def hold(reservation: Reservation) -> None:
+    """Hold the mark until the transaction ends, so that nobody takes it over meanwhile.
+
+    Raises IdempotencyInFlight when somebody did before.
+    """
+    ours = IdempotencyRecord.objects.filter(pk=reservation.record_id, token=reservation.token, answered_at__isnull=True)
+    if not ours.select_for_update().exists():
+        raise IdempotencyInFlight
 
 
 def keep(reservation: Reservation, answer: Answer, *, now: datetime | None = None) -> None:
@@ -122,12 +137,15 @@ def answers_of(scope: str, *, limit: int | None = None) -> list[int]:
 
 
 @transaction.atomic
-def empty_answers(record_ids: Sequence[int], is_meant: Callable[[str], bool]) -> None:
-    """Empty those kept answers that are meant: the calls keep their status, and are not carried out again."""
+def rewrite_answers(record_ids: Sequence[int], rewrite: Callable[[str], str]) -> None:
+    """Keep what `rewrite` makes of these answers: the calls keep their status, and are not carried out again."""
+    changed = []
     for record in IdempotencyRecord.objects.filter(pk__in=record_ids).order_by("pk").select_for_update():
-        if is_meant(_readable(record)):
-            record.answer = EMPTY
-            record.save(update_fields=["answer"])
+        answer = _readable(record)
+        record.answer = rewrite(answer)
+        if record.answer != answer:
+            changed.append(record)
+    IdempotencyRecord.objects.bulk_update(changed, ["answer"])
 
 
 def _readable(record: IdempotencyRecord) -> str:

@@ -19,9 +19,11 @@ from ampout.accounts import idempotency
 from ampout.lib import clock, sql
 from campaigns.models import Contact
 from dispatch.models import Feedback, Notice
+from dispatch.rules.kept_answers import without_person
 from dispatch.rules.message_state import OUTSTANDING
 from dispatch.services import named
 from dispatch.services.judgement import IMAP
+from dispatch.services.matching import digest_of
 
 TRIES = 5
 """A notice that could not be judged so often is emptied all the same: within the half hour."""
@@ -225,14 +227,15 @@ def _mark(ids: Sequence[uuid.UUID], facts: dict[str, Any], erased_at: datetime |
 
 def blank_feedback(notice_ids: Collection[uuid.UUID], digests: Collection[bytes]) -> None:
     """Take these addresses out of what the notices said about messages to others; all of it where they wrote it."""
-    said = Feedback.everywhere.select_for_update(of=("self",)).filter(notice__in=list(notice_ids)).order_by("pk")
-    for feedback in said:
+    said = Feedback.everywhere.select_for_update(of=("self",)).filter(notice__in=list(notice_ids))
+    kept = list(said.exclude(sender="", subject="", text="", evidence=[]).order_by("pk"))
+    for feedback in kept:
         if named.digests_in(feedback.sender) & set(digests):
             feedback.sender = feedback.subject = feedback.text = ""
         feedback.subject = named.without(feedback.subject, digests)
         feedback.text = named.without(feedback.text, digests)
         feedback.evidence = [named.without(str(one), digests) for one in feedback.evidence]
-        feedback.save(update_fields=["sender", "subject", "text", "evidence"])
+    Feedback.everywhere.bulk_update(kept, ["sender", "subject", "text", "evidence"])
 
 
 # -- Kept answers
@@ -244,12 +247,12 @@ def _empty_answers_at_once(ids: Collection[uuid.UUID], digests: Collection[bytes
     if len(accounts) != 1:
         return not accounts
     records = idempotency.answers_of(f"account:{accounts[0]}", limit=ANSWERS_AT_ONCE + 1)
-    idempotency.empty_answers(records[:ANSWERS_AT_ONCE], _naming(digests))
+    idempotency.rewrite_answers(records[:ANSWERS_AT_ONCE], _without(digests))
     return len(records) <= ANSWERS_AT_ONCE
 
 
-def _naming(digests: Collection[bytes]) -> Callable[[str], bool]:
-    return lambda answer: not named.digests_in(answer).isdisjoint(digests)
+def _without(digests: Collection[bytes]) -> Callable[[str], str]:
+    return lambda answer: without_person(answer, lambda address: digest_of(address) in digests)
 
 
 # -- Later
@@ -278,7 +281,7 @@ def _prepare(account_id: uuid.UUID, digests: Collection[bytes]) -> None:
     """What an account's waiting contacts have in common: its kept answers, and the notices of an earlier release."""
     records = idempotency.answers_of(f"account:{account_id}")
     for start in range(0, len(records), ANSWERS_AT_ONCE):
-        idempotency.empty_answers(records[start : start + ANSWERS_AT_ONCE], _naming(digests))
+        idempotency.rewrite_answers(records[start : start + ANSWERS_AT_ONCE], _without(digests))
     for _ in range(BATCHES_A_TICK):
         if look_through(account_id) < NOTICES_AT_ONCE:
             break
