@@ -261,7 +261,7 @@ Refused with `no_contacts_provided`, and with `validation_failed` naming `contac
             method="GET",
             path="/contacts/{contact_id}/export",
             summary="Everything that is held about a person",
-            text="GDPR, articles 15 and 20.",
+            text="GDPR, articles 15 and 20: also the mails and calls that came back, as they came.",
             answer=EXPORT.ref,
             codes=("contact_not_found",),
             example=Example(
@@ -274,7 +274,8 @@ Refused with `no_contacts_provided`, and with `validation_failed` naming `contac
             summary="Erase a person",
             text="Clears the personal fields everywhere, for good (GDPR, article 17). Suppressions stay, as keyed "
             "hashes, so that the person is not written to again. The status is `erasing` while something of theirs is on "
-            "the wire, or what came back is not judged yet; what is left is cleared after it, by itself.",
+            "the wire, or what came back is not judged yet; what is left is cleared after it, by itself. Doing it again, "
+            "also after `DELETE`, says how far it is.",
             answer=object_of({"id": ID, "status": one_of(["erased", "erasing"])}),
             body={},
             wrapper="contact",
