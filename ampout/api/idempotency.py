@@ -30,33 +30,35 @@ def read_key(header: str | None) -> str | None:
 def perform_once(
     call: Call,
     body_digest: str,
+    prepare: Callable[[], None],
     act: Callable[[], Response],
     refuse: Callable[[Exception], Response],
-    *,
-    atomic: bool = True,
 ) -> HttpResponseBase:
-    """Act, unless this call was answered before; `refuse` makes the answer of a refusal, and raises a fault again.
+    """Prepare and act, unless this call was answered before; the effect and the kept answer are one transaction.
 
-    With `atomic`, the effect and the kept answer are one transaction. Raises IdempotencyInFlight and Unprocessable.
+    `refuse` makes the answer of a refusal, and raises a fault again. Raises IdempotencyInFlight and Unprocessable.
     """
     # Keyed: a body may be all known but for a password, which could then be guessed by its digest.
     found = idempotency.reserve(call, keyed_digest("idempotency", body_digest).hex())
     if isinstance(found, Answer):
         return _replay(found)
     try:
-        return _act_and_keep(found, act, refuse, atomic=atomic)
+        return _act_and_keep(found, prepare, act, refuse)
     finally:
         # Takes nothing away where an answer was kept.
         idempotency.release(found)
 
 
 def _act_and_keep(
-    reservation: Reservation, act: Callable[[], Response], refuse: Callable[[Exception], Response], *, atomic: bool
+    reservation: Reservation,
+    prepare: Callable[[], None],
+    act: Callable[[], Response],
+    refuse: Callable[[Exception], Response],
 ) -> Response:
     try:
-        if not atomic:
-            return _kept(reservation, act())
+        prepare()
         with transaction.atomic():
+            idempotency.hold(reservation)
             return _kept(reservation, act())
     except idempotency.IdempotencyInFlight:
         raise

@@ -51,14 +51,13 @@ class Resource(APIView):
     """One path of the API.
 
     Handlers get the ids of their path as UUIDs: `contact_id` that is no UUID answers `contact_not_found`, as a missing
-    one does. A mutating handler runs in one transaction with the record of its Idempotency-Key; one that talks to other
-    servers says `atomic = False` and opens its own transactions.
+    one does. A mutating handler runs in one transaction with the record of its Idempotency-Key. What has to be asked of
+    other servers is asked by `prepare_post` or `prepare_patch`, which run before that transaction and change nothing.
     """
 
     http_method_names = ["get", "head", "post", "patch", "delete"]  # noqa: RUF012  # Django's own declaration
     content_negotiation_class = AlwaysJson
     metadata_class = None
-    atomic: ClassVar[bool] = True
     accepts_upload: ClassVar[bool] = False
     id_codes: Mapping[str, str] = MappingProxyType({})
     """The code of a missing object, where it is not the name of its id in the path with `_not_found`."""
@@ -118,14 +117,20 @@ class Resource(APIView):
         def act() -> Response:
             return cast("Response", handler(self.request, **ids))
 
+        def prepare() -> None:
+            preparation: Callable[..., None] | None = getattr(self, f"prepare_{method.lower()}", None)
+            if preparation is not None:
+                preparation(self.request, **ids)
+
         method = self.request.method or ""
         if method in SAFE_METHODS:
             return act()
         key = idempotency.read_key(self.request.headers.get(idempotency.HEADER))
         if key is not None:
             call = Call(self.idempotency_scope(), method, self.request.path[:LONGEST_PATH], key)
-            return idempotency.perform_once(call, self.body.digest, act, self.handle_exception, atomic=self.atomic)
-        with transaction.atomic() if self.atomic else nullcontext():
+            return idempotency.perform_once(call, self.body.digest, prepare, act, self.handle_exception)
+        prepare()
+        with transaction.atomic():
             return act()
 
     def idempotency_scope(self) -> str:

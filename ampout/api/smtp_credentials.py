@@ -280,19 +280,25 @@ class ReenableCredential(CampaignCredentialResource):
 class CheckCredential(CampaignCredentialResource):
     """`POST /campaigns/:id/smtp_credentials/:id/check`: log in over SMTP, and over IMAP where that is set."""
 
-    atomic = False
+    _smtp: LoginCheck
+    _imap: LoginCheck | None
 
-    def post(self, _request: Request, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> Response:
-        """Say what works, or exactly what failed; no message is sent."""
+    def prepare_post(self, _request: Request, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> None:
+        """Log in; no message is sent."""
         credential = self.find(campaign_id, smtp_credential_id)
         self.read("smtp_credential", {})
         limit_checks(credential.smtp_host, credential.smtp_username)
-        smtp = check_smtp_login(
+        self._smtp = check_smtp_login(
             credential.smtp_host, credential.smtp_port, credential.smtp_username, credential.smtp_password
         )
-        imap = _check_imap(credential)
-        ok = smtp.ok and (imap is None or imap.ok)
-        return Response({"id": credential.pk, "ok": ok, "smtp": _show_check(smtp), "imap": _show_check(imap)})
+        self._imap = _check_imap(credential)
+
+    def post(self, _request: Request, campaign_id: uuid.UUID, smtp_credential_id: uuid.UUID) -> Response:
+        """Say what works, or exactly what failed."""
+        credential = self.find(campaign_id, smtp_credential_id)
+        ok = self._smtp.ok and (self._imap is None or self._imap.ok)
+        shown = {"id": credential.pk, "ok": ok, "smtp": _show_check(self._smtp), "imap": _show_check(self._imap)}
+        return Response(shown)
 
 
 def limit_checks(host: str, username: str) -> None:

@@ -106,34 +106,44 @@ def show_delivery(delivery: WebhookDelivery) -> dict[str, Any]:
 class Webhooks(Resource):
     """`GET|POST /webhooks`."""
 
-    atomic = False  # the URL's host is looked up
+    _host: str | None = None
 
     def get(self, _request: Request) -> Response:
         """The account's endpoints."""
         live = WebhookEndpoint.objects.of(self.account).filter(deleted_at__isnull=True)
         return self.answer_list(live, show_webhook)
 
+    def prepare_post(self, _request: Request) -> None:
+        """Look the URL's host up."""
+        self._host = endpoints.check_url(self.read("webhook", NEW_WEBHOOK)["url"])
+
     def post(self, _request: Request) -> Response:
         """Make an endpoint; its secret is in this answer only."""
         values = self.read("webhook", NEW_WEBHOOK)
-        return Response(show_with_secret(endpoints.create_endpoint(self.account, **values)), status=201)
+        created = endpoints.create_endpoint(self.account, **values, host=self._host)
+        return Response(show_with_secret(created), status=201)
 
 
 class WebhookDetail(Resource):
     """`GET|PATCH|DELETE /webhooks/:id`."""
 
-    atomic = False
+    _host: str | None = None
 
     def get(self, _request: Request, webhook_id: uuid.UUID) -> Response:
         """One endpoint."""
         return Response(show_webhook(endpoints.find_endpoint(self.account, webhook_id)))
 
+    def prepare_patch(self, _request: Request, webhook_id: uuid.UUID) -> None:
+        """Look a new URL's host up."""
+        endpoints.find_endpoint(self.account, webhook_id)
+        url = self.read("webhook", WEBHOOK, partial=True).get("url")
+        self._host = None if url is None else endpoints.check_url(url)
+
     def patch(self, _request: Request, webhook_id: uuid.UUID) -> Response:
         """Change an endpoint, or enable it again by `disabled_at: null`."""
-        endpoints.find_endpoint(self.account, webhook_id)
         values = self.read("webhook", WEBHOOK, partial=True)
         enable = values.pop("disabled_at", False)
-        changed = endpoints.update_endpoint(self.account, webhook_id, enable=enable, **values)
+        changed = endpoints.update_endpoint(self.account, webhook_id, enable=enable, host=self._host, **values)
         return Response(show_webhook(changed))
 
     def delete(self, _request: Request, webhook_id: uuid.UUID) -> Response:

@@ -56,7 +56,7 @@ def make_unknown_message(enrollment: Any, credential: Any) -> Message:
     Attempt.everywhere.create(
         message=message, credential=credential, fence=1, started_at=now, ended_at=now, state="unknown", **ours
     )
-    Hit.everywhere.create(message=message, kind="open", label="human", evidence=["a browser"], occurred_at=now, **ours)
+    Hit.everywhere.create(message=message, kind="open", label="human", evidence="a browser", occurred_at=now, **ours)
     notice = Notice.everywhere.create(source="imap", dedupe=message.pk.bytes, credential=credential, **ours)
     Feedback.everywhere.create(
         message=message,

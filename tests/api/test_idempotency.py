@@ -207,6 +207,22 @@ def test_the_mark_is_visible_while_the_effect_is_not_committed(monkeypatch: pyte
     assert seen == [(1, 0)]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_call_that_takes_long_is_not_overtaken_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = factories.make_account()
+    api = ApiClient(account, factories.make_key(account).plaintext)
+    real, seen = api_keys.ApiKeys.post, []
+
+    def be_repeated_after_a_minute(view: api_keys.ApiKeys, request: Any) -> Any:
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=2), tick=False):  # noqa: TID251
+            seen.extend(_at_once(1, lambda: api.post("/api_keys", BODY, idempotency_key="one").json()["code"]))
+        return real(view, request)
+
+    monkeypatch.setattr(api_keys.ApiKeys, "post", be_repeated_after_a_minute)
+    assert api.post("/api_keys", BODY, idempotency_key="one").status_code == 201
+    assert (seen, labels(account).count("robot")) == (["idempotency_in_flight"], 1)
+
+
 def _at_once(count: int, call: Callable[[], Any]) -> list[Any]:
     """Call from so many threads, each with a database connection of its own; their results."""
     results: list[Any] = []

@@ -8,40 +8,33 @@ import importlib
 import itertools
 import pkgutil
 import uuid
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import time_machine
-from django.apps import apps
-from django.db import transaction
 from django.test import Client
-from pytest_django import DjangoDbBlocker
 
 import ampout.api
-from ampout.accounts.models import Account, ApiKey
+from ampout.accounts.models import Account
 from ampout.api.events import write_cursor as write_event_cursor
 from ampout.api.pagination import Position, write_cursor
 from ampout.api.urls import urlpatterns
 from campaigns.rules.enrollment_state import EnrollmentStatus
-from credentials.models import ProviderHook, SmtpCredential
+from credentials.models import ProviderHook
 from credentials.rules.hook_provider import HookProvider
 from dispatch import urls as public_urls
 from dispatch.rules.message_state import MessageState
 from tests import factories
 from tests.api.answers import NOBODY
-from tests.api.holdings import BODIES, Holdings, body_of, make_holdings
+from tests.api.conftest import THEN
+from tests.api.holdings import BODIES, Holdings, body_of
 from tests.api.routes import CALLS, is_resource, names_in
-from tests.api.unchanged import every_table, fingerprint
 from tests.api.walls import World, id_fields, is_schema, names_of, places, swapped, value_at, with_value
 from tests.conftest import ApiClient
 from tests.intake.conftest import basic
 
 pytestmark = pytest.mark.django_db
 
-THEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
-"""When Bob made his things; Alice made hers on the days after."""
 VERBS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS")
 ROUTES = sorted({route for _, route in CALLS})
 WITH_IDS = [route for route in ROUTES if names_in(route)]
@@ -76,41 +69,6 @@ HARMLESS: Mapping[str, list[str]] = {
     "batch_number": ["0", "1"],
 }
 """Names in a query string that refer to nothing, with values to try."""
-
-
-@pytest.fixture(scope="module")
-def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
-    """One world for all tests of this file, in a transaction that is never committed."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        alice, bob = factories.make_account("Alice"), factories.make_account("bob", email="owner@bob.example")
-        made = [
-            _made_on(THEN + timedelta(days=day), account, name)
-            for day, (account, name) in enumerate([(bob, "bob"), (alice, "alice"), (alice, "cousin")])
-        ]
-        # Bob's mail arrives at every provider that Alice could try.
-        credential = SmtpCredential.objects.of(bob).get()
-        for provider in set(HookProvider) - {HookProvider.POSTMARK}:
-            factories.make_hook(credential, provider=provider.value, secret="bob-hook-secret")
-        key = factories.make_key(alice)
-        ApiKey.objects.of(alice).filter(pk=key.key.pk).update(is_rate_limited=False)
-        with time_machine.travel(THEN + timedelta(days=9), tick=False):
-            api = ApiClient(alice, key.plaintext)
-            api.get("/account")  # notes the key's use
-            rows = fingerprint(every_table())
-            yield World(api, made[1], made[2], made[0], ("bob", *_ids_of(bob)), rows)
-        transaction.set_rollback(True)
-
-
-def _made_on(day: datetime, account: Account, name: str) -> Holdings:
-    with time_machine.travel(day, tick=False):
-        return make_holdings(account, name)
-
-
-def _ids_of(account: Account) -> list[str]:
-    """The ids of all rows of an account, and its own."""
-    owned = [model for model in apps.get_models() if {"account", "id"} <= {field.name for field in model._meta.fields}]
-    rows = [model._default_manager.filter(account=account).values_list("id", flat=True) for model in owned]
-    return [str(account.pk), *(str(row_id) for row_id in itertools.chain(*rows) if isinstance(row_id, uuid.UUID))]
 
 
 # -- Nothing is forgotten

@@ -28,13 +28,18 @@ ROTATION_OVERLAP = timedelta(hours=24)
 
 
 def create_endpoint(
-    account: Account, url: str, event_filters: Sequence[str] = (ALL,), *, now: datetime | None = None
+    account: Account,
+    url: str,
+    event_filters: Sequence[str] = (ALL,),
+    *,
+    host: str | None = None,
+    now: datetime | None = None,
 ) -> WebhookEndpoint:
-    """A new endpoint with its secret, for events from now on. Looks the host up before it opens a transaction.
+    """A new endpoint with its secret, for events from now on. Within a transaction, give the `host` of `check_url`.
 
     Raises ValidationFailed for a URL that must not be called, Unprocessable when the account has too many.
     """
-    host = _check(url)
+    host = host or check_url(url)
     now = now or clock.utc_now()
     with transaction.atomic():
         Account.objects.select_for_update(no_key=True).get(pk=account.pk)
@@ -57,14 +62,18 @@ def update_endpoint(
     endpoint_id: uuid.UUID,
     *,
     url: str | None = None,
+    host: str | None = None,
     event_filters: Sequence[str] | None = None,
     enable: bool = False,
     now: datetime | None = None,
 ) -> WebhookEndpoint:
-    """Change an endpoint; `enable` puts a disabled one back to work. Raises NotFound and ValidationFailed."""
+    """Change an endpoint; `enable` puts a disabled one back to work, `host` is `check_url`'s, as at creation.
+
+    Raises NotFound and ValidationFailed.
+    """
     now = now or clock.utc_now()
     find_endpoint(account, endpoint_id)
-    host = None if url is None else _check(url)
+    host = check_url(url) if url is not None and host is None else host
     with transaction.atomic():
         endpoint = _lock(account, endpoint_id)
         changed = ["updated_at", "hold_until", "event_filters", *_HEALTH]
@@ -185,8 +194,11 @@ def _enable(endpoint: WebhookEndpoint) -> None:
     endpoint.hold_until = None
 
 
-def _check(url: str) -> str:
-    """Host and port of a URL that may be called. Silence of the DNS is no verdict: each call looks again."""
+def check_url(url: str) -> str:
+    """Host and port of a URL that may be called, looked up. Silence of the DNS is no verdict: each call looks again.
+
+    Raises ValidationFailed.
+    """
     try:
         http.check_url(url, ports=PORTS)
     except HttpFailure as failure:
