@@ -59,7 +59,7 @@ HIT = Shape(
         {
             "kind": one_of(HitKind),
             "label": one_of(HitLabel),
-            "evidence": list_of(TEXT),
+            "evidence": TEXT,
             "url": or_null(TEXT),
             "user_agent": or_null(TEXT),
             "occurred_at": TIME,
