@@ -9,21 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from ampout.accounts.models import MonthlyUsage
 from ampout.accounts.rules.keys import ClientKind
 from ampout.accounts.rules.months import month_of, months_after, start_of
 from ampout.lib import sql
 
 MONTHS_OF_HISTORY = 12
 
-# A closed month is read as it was closed; those after it are counted, from the index alone. Both in one snapshot.
+# From the index alone.
 _BY_MONTH = """
-SELECT month, client_kind, sends::bigint FROM accounts_monthlyusage
-WHERE account_id = %(account)s AND month >= %(oldest)s
-UNION ALL
 SELECT (date_trunc('month', wire_at AT TIME ZONE 'UTC'))::date, client_kind, count(*) FROM dispatch_message
 WHERE account_id = %(account)s AND state IN ('accepted', 'unknown') AND wire_at >= %(start)s AND wire_at < %(end)s
-  AND wire_at >= COALESCE((SELECT (max(month) + interval '1 month') AT TIME ZONE 'UTC' FROM accounts_monthlyusage
-                           WHERE account_id = %(account)s), '-infinity')
 GROUP BY 1, 2
 """
 _IN_MONTH = """
@@ -64,18 +60,20 @@ class Usage:
 
 
 def usage_of(account_id: uuid.UUID, *, now: datetime) -> Usage:
-    """An account's usage, by one statement whose cost does not grow with what was sent in closed months."""
+    """An account's usage: closed months as they were closed, those after them counted.
+
+    A month that is closed between the two queries is counted as it is closed, so they need no common snapshot.
+    """
     month = month_of(now)
     oldest = months_after(month, -MONTHS_OF_HISTORY)
-    facts = {
-        "account": account_id,
-        "oldest": oldest,
-        "start": start_of(oldest),
-        "end": start_of(months_after(month, 1)),
-    }
     counted: dict[date, dict[str, int]] = {}
-    for counted_month, kind, sends in sql.fetch(_BY_MONTH, facts):
-        counted.setdefault(counted_month, {})[kind] = sends
+    closed = MonthlyUsage.objects.of(account_id).filter(month__gte=oldest)
+    for closed_month, kind, sends in closed.values_list("month", "client_kind", "sends"):
+        counted.setdefault(closed_month, {})[kind] = sends
+    still_open = months_after(max(counted), 1) if counted else oldest
+    facts = {"account": account_id, "start": start_of(still_open), "end": start_of(months_after(month, 1))}
+    for open_month, kind, sends in sql.fetch(_BY_MONTH, facts):
+        counted.setdefault(open_month, {})[kind] = sends
     months = [months_after(month, -back) for back in range(MONTHS_OF_HISTORY + 1)]
     current, *history = [_month(one, counted.get(one, {})) for one in months]
     return Usage(current, history)

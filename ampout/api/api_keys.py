@@ -20,6 +20,11 @@ API_KEY = {
 }
 
 
+def client_kind_of(key: ApiKey | None) -> ClientKind:
+    """What a call's sends are counted under."""
+    return ClientKind(key.client_kind) if key else ClientKind.DIRECT
+
+
 def show_key(key: ApiKey) -> dict[str, Any]:
     """A key as the contract shows it."""
     return {

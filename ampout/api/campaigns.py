@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ampout.api import queries
+from ampout.api.api_keys import client_kind_of
 from ampout.api.fields import Boolean, Choice, Field, Id, Integer, Invalid, JsonSchema, ListOf, Nested, Number, Text
 from ampout.api.resources import Resource
 from ampout.api.sequence_steps import STEP, show_step
@@ -265,7 +266,8 @@ class DispatchCampaign(Resource):
         """Release one batch, or all."""
         find_campaign(self.account, campaign_id)
         values = self.read("dispatch", DISPATCH)
-        result = release(self.account, campaign_id, values.get("batch_number"))
+        kind = client_kind_of(self.key)
+        result = release(self.account, campaign_id, values.get("batch_number"), client_kind=kind)
         campaign = result.campaign
         shown = {"id": campaign.pk, "status": campaign.status, "released": result.released, "warnings": result.warnings}
         return Response(shown)
@@ -305,7 +307,8 @@ class TestSendCampaign(Resource):
         find_campaign(self.account, campaign_id)
         values = self.read("test_send", TEST_SEND)
         emails: Sequence[str] = values.get("emails", [])
-        result = send_test(self.account, campaign_id, emails, values.get("contact_id"))
+        kind = client_kind_of(self.key)
+        result = send_test(self.account, campaign_id, emails, values.get("contact_id"), client_kind=kind)
         return Response({"sent": result.sent, "refused": result.refused})
 
 

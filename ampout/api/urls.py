@@ -20,12 +20,14 @@ from ampout.api import (
     signup,
     smtp_credentials,
     suppressions,
+    usage,
     webhooks,
 )
 
 account_routes = [
     path("signup", signup.Signup.as_view()),
     path("account", account.AccountDetail.as_view()),
+    path("usage", usage.UsageDetail.as_view()),
     path("api_keys", api_keys.ApiKeys.as_view()),
     path("api_keys/<str:api_key_id>", api_keys.ApiKeyDetail.as_view()),
 ]

@@ -12,16 +12,20 @@ from django.template.response import TemplateResponse
 
 from ampout.accounts import services
 from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, MonthlyUsage
+from ampout.accounts.rules.months import month_of
 from ampout.api.admin.actions import ask, is_confirmed, run_each
 from ampout.api.admin.base import BaseModelAdmin, RecordAdmin
 from ampout.api.admin.columns import ACCOUNT, change_url
 from ampout.events.models import Event
+from ampout.lib import clock
 from ampout.lib.addresses import InvalidAddress, parse_address
 from ampout.lib.errors import Unprocessable
 from ampout.lib.text import find_control_character
 from campaigns.models import Campaign, Contact, Suppression
 from credentials.models import SmtpCredential
 from dispatch.models import Message
+from dispatch.services.limits import set_monthly_limit
+from dispatch.usage import sends_in_month
 
 if TYPE_CHECKING:
     AccountModelForm = forms.ModelForm[Account]
@@ -49,13 +53,20 @@ class AccountForm(AccountModelForm):
         return values
 
 
+@admin.display(description="sends this month")
+def sends_this_month(account: Account) -> int:
+    """What counts against the monthly limit, so far in this UTC month."""
+    return sends_in_month(account.pk, month_of(clock.utc_now()))
+
+
 @admin.register(Account)
 class AccountAdmin(RecordAdmin):
     """Tenants."""
 
     form = AccountForm
-    editable = ("name", "email", "sender_name", "postal_address")
-    list_display = ("name", "email", "created_at", "suspended_at", "suspension_reason")
+    editable = ("name", "email", "sender_name", "postal_address", "monthly_limit")
+    extra_columns = (sends_this_month,)
+    list_display = ("name", "email", "monthly_limit", "created_at", "suspended_at", "suspension_reason")
     list_filter = (("suspended_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("name", "email", "sender_name")
     actions = ("issue_key", "suspend", "lift_suspension")
@@ -87,11 +98,14 @@ class AccountAdmin(RecordAdmin):
         return [name for name in self.get_fields(request, obj) if name not in self.editable]
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: Any) -> None:
-        """Changes go by the service that the API calls."""
-        if change:
-            services.update_account(obj, **{name: form.cleaned_data[name] for name in form.changed_data})
-        else:
+        """Changes go by the services that the API calls, and the one that holds the planner meanwhile."""
+        if not change:
             super().save_model(request, obj, form, change)
+            return
+        changed = {name: form.cleaned_data[name] for name in form.changed_data}
+        if "monthly_limit" in changed:
+            set_monthly_limit(obj.pk, changed.pop("monthly_limit"))
+        services.update_account(obj, **changed)
 
     def offered(self, record: Account) -> Sequence[str]:
         """Only what would change something."""
