@@ -75,10 +75,7 @@ class Simulation:
         for one in self.world.sequences:
             if one.message is not None and one.message.state is MessageState.WIRE:
                 self.turns.lanes[one.message.credential_id].last_finished_at = self.now
-        in_order = sorted(
-            self.world.sequences, key=lambda one: (-one.priority, one.batch_number, one.enrolled_at, one.enrollment_id)
-        )
-        for rank, facts in enumerate(in_order):
+        for rank, facts in enumerate(sorted(self.world.sequences, key=lambda one: one.rank)):
             self._place(Course(facts, rank), facts.message)
         for courses in self._opening.values():
             courses.sort(key=lambda course: course.facts.enrollment_id, reverse=True)
@@ -348,6 +345,10 @@ class Simulation:
         self.turns.finish(credential_id, transacted=goes)
         if not goes:
             self._lose_slot(course, at)
+            return None
+        if course.facts.suppressed:
+            # It is refused its `wire`, in the middle of a transaction.
+            self._end(course)
             return None
         facts = course.facts
         sent = Sent(at, facts.enrollment_id, facts.campaign_id, course.position, credential_id)

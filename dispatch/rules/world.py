@@ -60,6 +60,11 @@ class OpenSequence:
     opening: bool = False
     message: OpenMessage | None = None
 
+    @property
+    def rank(self) -> tuple[int, int, datetime, uuid.UUID]:
+        """Its place where neither position nor a lost slot decides (`planning.Candidate.order`)."""
+        return (-self.priority, self.batch_number, self.enrolled_at, self.enrollment_id)
+
 
 @dataclass(frozen=True, slots=True)
 class CampaignWorld:
@@ -99,6 +104,15 @@ class Passer:
 
 
 @dataclass(frozen=True, slots=True)
+class MonthlyRoom:
+    """What is left of an account's month: `taken` of `limit`; the next month begins at `ends_at`."""
+
+    limit: int
+    taken: int
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """The campaigns that share credentials, whatever waits in them, and the lanes.
 
@@ -114,6 +128,7 @@ class World:
     usable: frozenset[uuid.UUID]
     passers: tuple[Passer, ...] = ()
     mx: Mapping[str, MxKnown] = field(default_factory=dict)
+    month: MonthlyRoom | None = None
 
     def with_credential(self, campaign_id: uuid.UUID, limit: int) -> "World":
         """The same with one more idle credential of this daily limit in a campaign."""

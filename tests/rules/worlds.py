@@ -250,6 +250,9 @@ class Execution:
             return
         self.finish(key, at)
         one = step.facts
+        if one.suppressed:
+            self.steps.remove(step)
+            return
         self.gone.append(Sent(at, one.enrollment_id, one.campaign_id, step.position, key))
         self.advance(step, key, at)
 
