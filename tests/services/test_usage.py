@@ -231,7 +231,7 @@ def test_it_is_two_queries_whatever_there_is(
         usage_of(account.pk, now=NOW)
 
 
-def explained(query: str, **facts: object) -> tuple[list[str], int]:
+def explained(query: str, **facts: Any) -> tuple[list[str], int]:
     """The nodes of a query's plan, and how many rows it took from the ledger."""
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", facts)

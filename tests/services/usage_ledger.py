@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime
 from itertools import count
+from typing import Any
 
 from django.db import connection
 
@@ -41,7 +42,13 @@ def left(account: Account, at: datetime, *, state: str = "accepted", kind: str =
 
 def many_left(campaign: Campaign, first: datetime, *, count: int, apart: str) -> None:
     """So many accepted messages, one after the other, made by one statement."""
-    facts = {"account": campaign.account_id, "campaign": campaign.pk, "first": first, "apart": apart, "count": count}
+    facts: dict[str, Any] = {
+        "account": campaign.account_id,
+        "campaign": campaign.pk,
+        "first": first,
+        "apart": apart,
+        "count": count,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_MANY, facts)
         cursor.execute("ANALYZE dispatch_message")
