@@ -65,7 +65,7 @@ class Waiting:
         for _ in range(PATIENCE_SECONDS * 100):
             if _somebody_waits():
                 return self
-            assert self._thread.is_alive(), "it did not wait for anybody"
+            assert self._thread.is_alive(), f"it did not wait for anybody: {self._error!r}"
             self._thread.join(0.01)
         raise AssertionError("it waits for nobody and does not end")
 

@@ -379,7 +379,7 @@ def test_one_that_cannot_be_judged_backs_off_and_keeps_its_error(desk: Desk, sen
     assert enrollment_of(sent).status == "replied"
     notice.refresh_from_db()
     assert (notice.processed_at, notice.failures) == (None, 1)
-    assert notice.error.startswith("ValueError: ")
+    assert notice.error.startswith("InvalidJson: ")
     assert notice.next_try_at == desk.now + timedelta(minutes=1)
 
 
