@@ -50,6 +50,8 @@ class CeleryConfiguration:
         "clear_deleted": _entry("dispatch.tasks.clear_deleted", 60),
         # Judges what came back, and draws its consequences.
         "judge_notices": _entry("dispatch.tasks.judge_notices", settings.PLAN_EVERY_SECONDS),
+        # Puts together what the triggers counted, so that a campaign is shown as fast while it sends.
+        "fold_tallies": _entry("dispatch.tasks.fold_tallies", 10),
         # Writes down what was sent in months that ended a week ago; often, so that a restart of beat delays it little.
         "close_months": _entry("dispatch.tasks.close_months", 600),
         # Empties the mails and calls that are older than RETENTION_DAYS.

@@ -1,17 +1,17 @@
 """Reads: counts made of the ledger, for people who look at a campaign or a credential (contract: rule 6)."""
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from django.db.models import Count, F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Q, Sum
 
+from ampout.lib import sql
 from campaigns.rules.enrollment_state import bounce_rate
 from credentials.models import SmtpCredential
-from dispatch.models import DailyUsage, Message
+from dispatch.models import DailyUsage, Message, MessageTally
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.smtp_reply import VerdictReason
 
@@ -59,15 +59,18 @@ class CredentialFigures:
 
 
 def campaign_sends(campaign_id: uuid.UUID, *, since: datetime | None = None) -> Sends:
-    """The sends of one campaign, or those of them that left from a moment on. One query."""
-    sent = Message.everywhere.filter(campaign=campaign_id, stream="campaign")
-    return Sends(**(sent if since is None else sent.filter(_from(since))).aggregate(**_counts("", Q())))
+    """The sends of one campaign, from its tallies, or those that left from a moment on, counted. One query."""
+    if since is None:
+        rows = MessageTally.objects.filter(campaign=campaign_id).order_by().values_list("state", "is_bounced")
+        return _added_up(rows.annotate(number=Sum("count")))
+    sent = Message.everywhere.filter(_from(since), campaign=campaign_id, stream="campaign")
+    return Sends(**sent.aggregate(**_counts()))
 
 
 def sends_since_enabled(credential: SmtpCredential) -> Sends:
     """What health judges a credential by: `since_enabled` of its figures, without reading what it sent before."""
     sent = Message.everywhere.filter(_from(credential.enabled_since), credential=credential, stream="campaign")
-    return Sends(**sent.aggregate(**_counts("", Q())))
+    return Sends(**sent.aggregate(**_counts()))
 
 
 def _from(moment: datetime) -> Q:
@@ -75,44 +78,65 @@ def _from(moment: datetime) -> Q:
     return Q(wire_at__gte=moment) | Q(wire_at__isnull=True, settled_at__gte=moment)
 
 
+# One snapshot of both tables. What is counted row by row left before the credential was last enabled: of most, nothing.
+_BY_CREDENTIAL = """
+SELECT credential_id, true AS is_all, state, is_bounced, sum(count) FROM dispatch_messagetally
+WHERE credential_id = ANY(%(ids)s) GROUP BY credential_id, state, is_bounced
+UNION ALL
+SELECT wanted.id, false, before.state, before.is_bounced, before.number
+FROM unnest(%(ids)s::uuid[], %(since)s::timestamptz[]) AS wanted(id, since)
+CROSS JOIN LATERAL (
+    SELECT state, state = 'refused' AND reason = 'address_refused' OR bounce_kind = 'hard' AS is_bounced,
+           count(*) AS number
+    FROM dispatch_message
+    WHERE credential_id = wanted.id AND CASE WHEN wire_at IS NULL THEN settled_at ELSE wire_at END < wanted.since
+      AND stream = 'campaign'
+      AND state IN ('accepted', 'unknown', 'refused')
+    GROUP BY 1, 2
+) AS before
+"""
+
+
 def credential_figures(credentials: Collection[SmtpCredential], *, today: date) -> dict[uuid.UUID, CredentialFigures]:
-    """The figures of each of these credentials, over all campaigns that share it. Two queries."""
+    """The figures of each of these credentials, over all campaigns that share it. Three queries."""
     ids = [credential.pk for credential in credentials]
     reserved = dict(DailyUsage.objects.filter(credential__in=ids, day=today).values_list("credential_id", "used"))
-    figures = {pk: CredentialFigures(reserved_today=reserved.get(pk, 0)) for pk in ids}
-    for row in _rows_by_credential(ids, today):
-        pk = row.pop("credential_id")
-        figures[pk] = CredentialFigures(
-            lifetime=_sends(row, "all_"),
-            since_enabled=_sends(row, "new_"),
-            first_steps_today=row["first_today"],
+    first = _first_steps_on(today, ids)
+    since = [credential.enabled_since for credential in credentials]
+    rows: dict[uuid.UUID, list[sql.Row]] = {pk: [] for pk in ids}
+    for row in sql.fetch(_BY_CREDENTIAL, {"ids": ids, "since": since}):
+        rows[row[0]].append(row[1:])
+    return {
+        pk: CredentialFigures(
+            lifetime=_added_up((state, bounced, number) for is_all, state, bounced, number in rows[pk] if is_all),
+            # What there is in all, less what was before: a bounce belongs to the period its message was sent in.
+            since_enabled=_added_up(
+                (state, bounced, number if is_all else -number) for is_all, state, bounced, number in rows[pk]
+            ),
+            first_steps_today=first.get(pk, 0),
             reserved_today=reserved.get(pk, 0),
         )
-    return figures
+        for pk in ids
+    }
 
 
-def _rows_by_credential(credential_ids: Iterable[uuid.UUID], today: date) -> Iterable[dict[str, Any]]:
+def _first_steps_on(day: date, credential_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
     answered = [state.value for state in (*ANSWERED, _S.WIRE)]
-    # A bounce belongs to the period in which its message was sent; a refusal before the body has no `wire`.
-    in_period = Q(moment__gte=F("credential__enabled_since"))
-    rows: Iterable[dict[str, Any]] = (
-        Message.everywhere.filter(credential__in=credential_ids, stream="campaign")
-        .annotate(moment=Coalesce("wire_at", "settled_at"))
-        .values("credential_id")
-        .order_by()
-        .annotate(
-            **_counts("all_", Q()),
-            **_counts("new_", in_period),
-            first_today=Count("pk", filter=Q(usage_day=today, step_position=1, state__in=answered)),
-        )
+    sent = Message.everywhere.filter(
+        credential__in=credential_ids, stream="campaign", usage_day=day, step_position=1, state__in=answered
     )
-    return rows
+    return dict(sent.order_by().values_list("credential_id").annotate(number=Count("pk")))
 
 
-def _counts(prefix: str, condition: Q) -> dict[str, Count]:
+def _counts() -> dict[str, Count]:
     wanted = {state.value: Q(state=state.value) for state in ANSWERED} | {"bounced": _BOUNCED}
-    return {f"{prefix}{name}": Count("pk", filter=which & condition) for name, which in wanted.items()}
+    return {name: Count("pk", filter=which) for name, which in wanted.items()}
 
 
-def _sends(row: dict[str, Any], prefix: str) -> Sends:
-    return Sends(**{name: row[f"{prefix}{name}"] for name in ("accepted", "unknown", "refused", "bounced")})
+def _added_up(rows: Iterable[tuple[str, bool, int]]) -> Sends:
+    """Of (state, bounced, number)."""
+    numbers: Counter[str] = Counter()
+    for state, is_bounced, number in rows:
+        numbers[state] += number
+        numbers["bounced"] += number if is_bounced else 0
+    return Sends(**{name: numbers[name] for name in ("accepted", "unknown", "refused", "bounced")})

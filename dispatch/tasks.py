@@ -8,7 +8,7 @@ from celery import shared_task
 from ampout.lib.shutdown import stop_requested
 from dispatch.services import close_months as close_months_service
 from dispatch.services import deliver as deliver_service
-from dispatch.services import erasure, mx, notices, poll_loop, retention
+from dispatch.services import erasure, mx, notices, poll_loop, retention, tallies
 from dispatch.services import plan as plan_service
 from dispatch.services import reconcile as reconcile_service
 
@@ -59,6 +59,12 @@ def judge_notices() -> None:
 def close_months() -> None:
     """Write down what was sent in months that are over."""
     close_months_service.close_months()
+
+
+@shared_task(name="dispatch.tasks.fold_tallies")
+def fold_tallies() -> None:
+    """Put together what the triggers counted since the last time."""
+    tallies.fold_tallies()
 
 
 @shared_task(name="dispatch.tasks.forget_old")

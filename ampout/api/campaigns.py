@@ -36,12 +36,12 @@ from credentials.models import SmtpCredential
 from dispatch.figures import CredentialFigures, campaign_sends, credential_figures
 from dispatch.rules.health import Evidence
 from dispatch.rules.timing import day_of
-from dispatch.services.conservation import conservation_of
 from dispatch.services.deletion import delete_campaign
 from dispatch.services.health import weigh_campaign
 from dispatch.services.lifecycle import pause_campaign, release, resume_campaign
 from dispatch.services.reply_detection import reply_detection_warnings
 from dispatch.services.steps import MOST_STEPS
+from dispatch.services.tallied import tallied_conservation_of
 from dispatch.services.test_send import send_test
 
 MOST_CREDENTIALS = 1_000
@@ -173,7 +173,7 @@ def show_campaign_in_full(campaign: Campaign) -> dict[str, Any]:
         "skipped": skip_counts(campaign, groups),
         "funnel": asdict(reached),
         "health": _show_health(weigh_campaign(campaign, lifetime=sends)),
-        "conservation": conservation_of([campaign.pk], now=now)[campaign.pk].as_dict(),
+        "conservation": tallied_conservation_of([campaign.pk], now=now)[campaign.pk].as_dict(),
     }
 
 

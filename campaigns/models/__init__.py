@@ -4,6 +4,7 @@ from campaigns.models.campaign import Batch, Campaign, CampaignCredential, Outre
 from campaigns.models.contact import Contact, ContactImport, Suppression
 from campaigns.models.enrollment import Enrollment
 from campaigns.models.skip_count import SkipCount
+from campaigns.models.tally import DueTally, EnrollmentTally
 
 __all__ = [
     "Batch",
@@ -11,7 +12,9 @@ __all__ = [
     "CampaignCredential",
     "Contact",
     "ContactImport",
+    "DueTally",
     "Enrollment",
+    "EnrollmentTally",
     "Outreach",
     "SequenceStep",
     "SkipCount",

@@ -85,6 +85,10 @@ class Enrollment(AccountOwned):
                 condition=Q(next_position=1, next_due_at__isnull=True, status="pending", stopped_at__isnull=True),
                 name="enrollment_unreleased",
             ),
+            # What falls due within an hour.
+            models.Index(
+                fields=["campaign", "next_due_at"], condition=Q(next_due_at__isnull=False), name="enrollment_by_due"
+            ),
             # Sequences whose last message is unknown.
             models.Index(fields=["next_due_at"], condition=Q(wait_reason="unknown_grace"), name="enrollment_grace"),
             # The lists of the API: all, of a status, of a batch; and the latest bounces.

@@ -8,6 +8,7 @@ from dispatch.models.message import Attempt, Message
 from dispatch.models.monthly_reservation import MonthlyReservation
 from dispatch.models.mx_verdict import MxVerdict
 from dispatch.models.notice import Feedback, Notice
+from dispatch.models.tally import MessageTally
 
 __all__ = [
     "Attempt",
@@ -21,6 +22,7 @@ __all__ = [
     "Mailbox",
     "MailboxFolder",
     "Message",
+    "MessageTally",
     "MonthlyReservation",
     "MxVerdict",
     "Notice",

@@ -3,7 +3,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, When
 
 from ampout.accounts.models import client_kind_field
 from ampout.accounts.scoping import AccountOwned
@@ -103,13 +103,21 @@ class Message(AccountOwned):
                 condition=Q(state__in=["planned", "deferred"]),
                 name="message_unstarted",
             ),
-            # The lists of the API: all, of a state, of a campaign, of both; the last is also what a campaign has under way.
+            # The lists of the API: all, of a state, of a campaign, of both; by the last, too, what is under way.
             models.Index(fields=["account", "-created_at", "id"], name="message_by_account"),
             models.Index(fields=["account", "state", "-created_at", "id"], name="message_by_state"),
             models.Index(fields=["campaign", "-created_at", "id"], name="message_by_campaign"),
             models.Index(fields=["campaign", "state", "-created_at", "id"], name="message_by_campaign_state"),
             models.Index(fields=["account", "recipient_digest"], name="message_by_recipient"),
             models.Index(fields=["credential", "wire_at"], name="message_by_credential"),
+            # What a credential sent before it was enabled anew; a refusal before the body has no `wire`.
+            models.Index(
+                "credential",
+                # As COALESCE it would be of no use behind the wall of accounts, which takes that for a leak.
+                Case(When(wire_at__isnull=True, then="settled_at"), default="wire_at"),
+                condition=Q(state__in=["accepted", "unknown", "refused"]),
+                name="message_answered",
+            ),
             # What an account has sent, month by month: read from the index alone.
             models.Index(
                 fields=["account", "wire_at"],

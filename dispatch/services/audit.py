@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from campaigns.models import Campaign
+from dispatch.services import tallies
 from dispatch.services.conservation import conservation_of
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -39,6 +40,10 @@ def _conservation(now: datetime) -> Iterator[str]:
         for campaign_id, account in conservation_of(ids[start : start + BATCH], now=now).items():
             if not account.balanced:
                 yield f"campaign={campaign_id} due={account.due} accounted={account.accounted} {account.as_dict()}"
+
+
+def _tallies_disagree(_now: datetime) -> Iterator[str]:
+    return tallies.differences()
 
 
 def _lost_enrollments(_now: datetime) -> Iterator[str]:
@@ -267,6 +272,7 @@ def _events_missing(now: datetime) -> Iterator[str]:
 CHECKS: dict[str, Callable[[datetime], Iterator[str]]] = {
     "1 never twice: an attempt after one that may have delivered": _sent_twice,
     "2 never lost silently: every step that is due is accounted for": _conservation,
+    "2 never lost silently: what is shown of a campaign adds up from its rows": _tallies_disagree,
     "2 never lost silently: every open enrollment has something to come": _lost_enrollments,
     "2 never lost silently: a completed campaign has no work": _completed_with_work,
     "2 never lost silently: no claim outlives its lease": _stuck_claims,

@@ -2,6 +2,8 @@
 
 The left side is counted from enrollments × steps. The right side is counted from the messages that ended, plus what
 the enrollments that stopped or are still open have before them. A message that got lost is on the left alone.
+
+Here every row is counted, as `manage.py audit` does; people are shown what the tallies add up to (`tallied`).
 """
 
 import uuid
@@ -13,15 +15,11 @@ from typing import Any
 from ampout.accounts.rules.months import month_of
 from ampout.lib import sql
 
-# Each by (campaign, name): one snapshot, as it is one statement.
-_COUNTS = """
+CAMPAIGNS = """
 WITH steps AS (
     SELECT campaign.id AS campaign_id, count(step.id) AS total
     FROM campaigns_campaign campaign LEFT JOIN campaigns_sequencestep step ON step.campaign_id = campaign.id
     WHERE campaign.id = ANY(%(campaigns)s) GROUP BY campaign.id
-), enrollments AS (
-    SELECT enrollment.*, COALESCE(enrollment.steps_due, steps.total) AS due
-    FROM campaigns_enrollment enrollment JOIN steps ON steps.campaign_id = enrollment.campaign_id
 ), at_limit AS (
     SELECT campaign.id AS campaign_id
     FROM campaigns_campaign campaign
@@ -29,6 +27,13 @@ WITH steps AS (
     JOIN dispatch_monthlyreservation reservation ON reservation.account_id = account.id
     WHERE campaign.id = ANY(%(campaigns)s) AND reservation.reserved >= account.monthly_limit
       AND reservation.month >= %(month)s AND reservation.counted_at IS NOT NULL
+)"""
+"""How many steps each campaign has, and which of them wait for the month to end: the beginning of a statement."""
+
+# Each by (campaign, name): one snapshot, as it is one statement.
+_COUNTS = f"""{CAMPAIGNS}, enrollments AS (
+    SELECT enrollment.*, COALESCE(enrollment.steps_due, steps.total) AS due
+    FROM campaigns_enrollment enrollment JOIN steps ON steps.campaign_id = enrollment.campaign_id
 )
 SELECT campaign_id, 'due', '', sum(due) FROM enrollments GROUP BY campaign_id
 UNION ALL
@@ -63,7 +68,7 @@ CROSS JOIN LATERAL (VALUES
 WHERE enrollments.stopped_at IS NULL AND enrollments.finished_at IS NULL
   AND enrollments.due >= enrollments.next_position AND waiting.steps > 0
 GROUP BY enrollments.campaign_id, waiting.reason
-"""
+"""  # noqa: S608  # constants only
 
 
 @dataclass(slots=True)

@@ -8,9 +8,9 @@ from django.db import connection
 
 from dispatch.models import Message
 from dispatch.services import deliver, plan
-from tests.dispatch.conftest import Engine, certificates, engine
+from tests.dispatch.conftest import Engine, certificates, chaos, engine
 
-__all__ = ["certificates", "engine"]
+__all__ = ["certificates", "chaos", "engine"]
 
 
 def _deliver(stopping: threading.Event) -> None:

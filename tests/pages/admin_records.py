@@ -18,7 +18,9 @@ from campaigns.models import (
     CampaignCredential,
     Contact,
     ContactImport,
+    DueTally,
     Enrollment,
+    EnrollmentTally,
     Outreach,
     SequenceStep,
     SkipCount,
@@ -37,6 +39,7 @@ from dispatch.models import (
     Mailbox,
     MailboxFolder,
     Message,
+    MessageTally,
     MonthlyReservation,
     MxVerdict,
     Notice,
@@ -100,6 +103,11 @@ def contact() -> Contact:
 def enrollment() -> Enrollment:
     """A contact in a campaign."""
     return factories.enroll(campaign(), contact(), smtp_credential=credential(), bounce_reason=HOSTILE)
+
+
+def due_later() -> Enrollment:
+    """A contact whose next step has a time."""
+    return factories.enroll(campaign(), contact(), next_due_at=NOW, wait_reason="delay")
 
 
 def message() -> Message:
@@ -270,6 +278,8 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     SequenceStep: lambda: factories.make_step(campaign(), 3, subject=HOSTILE, body_html=HOSTILE),
     Batch: lambda: factories.make_batch(campaign(), 1),
     SkipCount: lambda: SkipCount.objects.create(campaign=campaign(), reason="suppressed", count=3),
+    EnrollmentTally: lambda: EnrollmentTally.objects.filter(campaign=enrollment().campaign).get(),
+    DueTally: lambda: DueTally.objects.filter(campaign=due_later().campaign).get(),
     Contact: contact,
     ContactImport: lambda: contact().contact_import,
     Enrollment: enrollment,
@@ -277,6 +287,7 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     SmtpCredential: credential,
     ProviderHook: lambda: factories.make_hook(credential(), provider="sendgrid", signing_key=factories.SIGNING_KEY),
     Message: message,
+    MessageTally: lambda: MessageTally.objects.filter(campaign=message().campaign).get(),
     Attempt: attempt,
     Notice: notice,
     Feedback: feedback,

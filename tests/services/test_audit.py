@@ -251,10 +251,17 @@ def month_that_was_never_reserved(desk: Desk) -> str:
     return str(desk.account.pk)
 
 
+def figure_that_does_not_add_up(desk: Desk) -> str:
+    message = sent_one(desk)
+    sql("UPDATE dispatch_messagetally SET count = 7")
+    return str(message.campaign_id)
+
+
 PLANTED: dict[Plant, str] = {
     second_attempt_after_acceptance: "1 never twice: an attempt after one that may have delivered",
     second_attempt_after_silence: "1 never twice: an attempt after one that may have delivered",
     lost_message: "2 never lost silently: every step that is due is accounted for",
+    figure_that_does_not_add_up: "2 never lost silently: what is shown of a campaign adds up from its rows",
     enrollment_with_nothing_to_come: "2 never lost silently: every open enrollment has something to come",
     completed_with_work: "2 never lost silently: a completed campaign has no work",
     completed_inside_a_grace_period: "2 never lost silently: a completed campaign has no work",

@@ -12,6 +12,7 @@ from ampout.api.admin import (
     ledger,
     mailboxes,
     operators,
+    tallies,
     webhooks,
 )
 
@@ -25,6 +26,7 @@ __all__ = [
     "ledger",
     "mailboxes",
     "operators",
+    "tallies",
     "webhooks",
 ]
 
