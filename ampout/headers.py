@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from ampout.lib import content_policy
@@ -31,6 +31,11 @@ class HeadersMiddleware:
         if media_type == "application/json":
             # Some answers hold what is shown once.
             response.headers.setdefault("Cache-Control", "no-store")
+        if isinstance(response, HttpResponse):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            if request.method == "HEAD":
+                # The headers of GET and no body (RFC 9110, 9.3.2).
+                response.content = b""
         return response
 
 

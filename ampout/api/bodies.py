@@ -1,5 +1,6 @@
 """Request bodies: read once, within limits, with their digest; JSON objects wrapped in the resource's name or not."""
 
+import contextlib
 import hashlib
 import sys
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser
@@ -17,6 +19,8 @@ from ampout.api.fields import Schema, read_fields
 from ampout.lib import json_text
 from ampout.lib.errors import AmpoutError, ValidationFailed
 
+CHUNK = 64 * 1024
+"""Bytes that are discarded at once."""
 MULTIPART_OVERHEAD = 64 * 1024
 """Bytes of an upload that are not the file: boundaries, part headers, the other fields."""
 
@@ -70,6 +74,21 @@ def read_body(request: HttpRequest, *, upload: bool = False) -> Body:
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in {"identity", ""}:
         # Nothing is unpacked, so a small body cannot grow into a large one.
         raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
+    try:
+        return _read(request, upload=upload)
+    except (PayloadTooLarge, RequestDataTooBig):
+        _discard(request, 2 * settings.CSV_MAX_BYTES)
+        raise
+
+
+def _discard(request: HttpRequest, most: int) -> None:
+    """Read on and forget: a client that is still writing when the connection closes does not see the answer."""
+    with contextlib.suppress(OSError):
+        while most > 0 and (chunk := request.read(CHUNK)):
+            most -= len(chunk)
+
+
+def _read(request: HttpRequest, *, upload: bool) -> Body:
     media_type = (request.content_type or "").lower()
     if upload and media_type == "multipart/form-data":
         return _read_upload(request)

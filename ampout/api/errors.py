@@ -52,10 +52,16 @@ class AccountSuspended(AmpoutError):
     http_status = 403
 
 
-TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
-UNREADABLE = (exceptions.ParseError, MultiPartParserError, SuspiciousOperation, UnreadablePostError)
-FORBIDDEN = (exceptions.PermissionDenied, PermissionDenied)
-NOT_FOUND = (exceptions.NotFound, Http404)
+_UNREADABLE = (exceptions.ParseError, MultiPartParserError, SuspiciousOperation, UnreadablePostError)
+_TOO_MANY = "There are too many query parameters, or too many parts of a form."
+_KNOWN: tuple[tuple[tuple[type[Exception], ...], int, str, str], ...] = (
+    ((RequestDataTooBig,), 413, "payload_too_large", "The body is larger than this endpoint reads."),
+    ((TooManyFieldsSent, TooManyFilesSent), 400, "bad_request", _TOO_MANY),
+    (_UNREADABLE, 400, "bad_request", "The request cannot be read."),
+    ((exceptions.PermissionDenied, PermissionDenied), 403, "insufficient_scope", "This is not allowed."),
+    ((exceptions.NotFound, Http404), 404, "not_found", "Nothing is here."),
+)
+"""Refusals of Django's and DRF's own; the first kind that fits counts."""
 UNAUTHENTICATED = (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)
 
 
@@ -73,14 +79,9 @@ def exception_handler(error: Exception, _context: dict[str, Any]) -> Response | 
 def _known_refusal(error: Exception) -> Response | None:
     if isinstance(error, exceptions.MethodNotAllowed):
         return _refusal(405, "method_not_allowed", str(error.detail))
-    if isinstance(error, TOO_LARGE):
-        return _refusal(413, "payload_too_large", "The body is larger than this endpoint reads.")
-    if isinstance(error, UNREADABLE):
-        return _refusal(400, "bad_request", "The request cannot be read.")
-    if isinstance(error, FORBIDDEN):
-        return _refusal(403, "insufficient_scope", "This is not allowed.")
-    if isinstance(error, NOT_FOUND):
-        return _refusal(404, "not_found", "Nothing is here.")
+    for kinds, status, code, sentence in _KNOWN:
+        if isinstance(error, kinds):
+            return _refusal(status, code, sentence)
     return None
 
 

@@ -81,3 +81,12 @@ def test_a_recipient_unsubscribes_under_the_pages_policy(
     button.click()
     expect(page.get_by_role("heading", name="unsubscribed")).to_be_visible()
     assert violations == []
+
+
+@pytest.mark.parametrize(("path", "heading"), [("/docs", "Errors"), ("/redoc", "Errors")])
+def test_the_pages_of_the_api_work_under_theirs(
+    page: Page, transactional_db: None, violations: list[str], path: str, heading: str
+) -> None:
+    page.goto(path, wait_until="networkidle")
+    expect(page.get_by_role("heading", name=heading).first).to_be_visible()
+    assert violations == []
