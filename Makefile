@@ -10,13 +10,13 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 # How many tests run side by side; each process has a database of its own.
 WORKERS ?= 2
-export SEED ROUNDS REPEATS
+export SEED ROUNDS REPEATS MINUTES
 
 # The type checker reads Django's settings, which want values; these mean nothing.
 PLACEHOLDERS := AMPOUT_TEST=1 SECRET_KEY=lint DIGEST_KEY=lint FIELD_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
 	DATABASE_URL=postgres:///lint CELERY_BROKER_URL=redis://localhost
 
-.PHONY: help run test lint format bench faults lock clean
+.PHONY: help run test lint format bench faults fuzz lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: $(VENV)/dev.stamp ## Measure speed; what `make test` leaves out
 
 faults: $(VENV)/dev.stamp ## Kill everything at random, for long; SEED=… ROUNDS=… REPEATS=… choose
 	@$(BIN)/python -m pytest -m faults_long -p no:randomly -s tests $(PYTEST_ARGS)
+
+fuzz: $(VENV)/dev.stamp ## Call the API with made-up requests; MINUTES=10 SEED=… choose
+	@$(BIN)/python -m pytest -m fuzz -p no:randomly -s tests/fuzz $(PYTEST_ARGS)
 
 lock: ## Write the lock files anew from the requirement files (needs uv)
 	uv pip compile -q $(LOCK_OPTIONS) requirements.txt -o requirements.lock

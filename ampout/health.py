@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 
 
-def healthz(_request: HttpRequest) -> JsonResponse:
+@require_safe
+def healthz(_request: HttpRequest) -> HttpResponse:
     """200 as long as this process answers; it asks nobody else."""
     return JsonResponse({"status": "ok"})
 

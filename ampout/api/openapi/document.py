@@ -40,6 +40,12 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "RateLimit-Policy": {"description": "The limit and the length of the window.", "schema": {"type": "string"}},
     "RateLimit": {"description": "What is left, and for how long.", "schema": {"type": "string"}},
 }
+_PAGE_CONTENT = {"text/html": {"schema": {"type": "string"}}}
+_TOO_LONG = {
+    "414": {"description": "The address is too long, says the web server, before we see it.", "content": _PAGE_CONTENT},
+    "431": {"description": "The headers are too long, says the web server.", "content": _PAGE_CONTENT},
+}
+_BY_THE_SERVER = {status: {"$ref": f"#/components/responses/{status}"} for status in _TOO_LONG}
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -69,7 +75,7 @@ def description() -> dict[str, Any]:
                 BEARER: {"type": "http", "scheme": "bearer", "description": "A key of the account, `ak_live_…`."}
             },
             "schemas": {shape.name: shape.schema for shape in (ERROR, *chapters.SHAPES)} | _body_schemas(),
-            "responses": _common_responses(),
+            "responses": _common_responses() | _TOO_LONG,
             "headers": _HEADERS,
         },
     }
@@ -185,7 +191,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     for code in codes_of(operation):
         by_status[CODES[code][0]].append(code)
     refusals = {str(status): _refusal(operation, status, codes) for status, codes in sorted(by_status.items())}
-    return {str(operation.status): _success(operation)} | refusals
+    return {str(operation.status): _success(operation)} | refusals | _BY_THE_SERVER
 
 
 def _refusal(operation: Operation, status: int, codes: list[str]) -> dict[str, Any]:
@@ -193,7 +199,7 @@ def _refusal(operation: Operation, status: int, codes: list[str]) -> dict[str, A
     if not own and not operation.public:
         return {"$ref": f"#/components/responses/{status}"}
     if operation.is_page and status == 404:
-        return _refused_with(codes) | {"content": {"text/html": {"schema": {"type": "string"}}}}
+        return _refused_with(codes) | {"content": _PAGE_CONTENT}
     return _refused_with(codes, limited=not operation.public) | ({"x-own-codes": own} if own else {})
 
 
