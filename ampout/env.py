@@ -142,9 +142,26 @@ def fernet_keys(name: str) -> list[str]:
     return keys
 
 
+_UNREADABLE_URL = "cannot be read. Percent-encode what is special in its password, such as / as %2F."
+
+
+def broker(name: str) -> str:
+    """The URL of Redis, with a port and a password that can be told from each other."""
+    value = text(name)
+    try:
+        _ = urlsplit(value).port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} {_UNREADABLE_URL}") from None
+    return value
+
+
 def database(name: str) -> dict[str, object]:
     """Django's database settings from a postgres:// URL. Only PostgreSQL is supported."""
     url = text(name)
     if not url.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(f"{name} must start with postgres://; no other database is supported.")
-    return dict(_env.db_url_config(url))
+    try:
+        return dict(_env.db_url_config(url))
+    except ValueError:
+        # The original error quotes a part of the password.
+        raise ImproperlyConfigured(f"{name} {_UNREADABLE_URL}") from None

@@ -118,7 +118,7 @@ DATABASES = {"default": env.database("DATABASE_URL")}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL")
+CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 # Redis itself wants unix:// where Celery's transport wants redis+socket://.
 REDIS_URL = CELERY_BROKER_URL.replace("redis+socket://", "unix://", 1)
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
@@ -187,13 +187,20 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"requests": {"()": "ampout.lib.log_privacy.RequestFilter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["requests"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # A line for every tick of beat says nothing; failures are warnings.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        # More than that would be people's mails, and receivers' answers word by word.
         "imapclient": {"level": "WARNING"},
+        "httpcore2": {"level": "WARNING"},
+        # Their own handlers know nothing of our filter.
+        "django": {"propagate": True},
+        "gunicorn.error": {"propagate": True},
     },
 }
+DEFAULT_EXCEPTION_REPORTER = "ampout.lib.error_reports.TracebackReporter"
