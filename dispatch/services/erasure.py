@@ -16,6 +16,7 @@ from typing import Any
 from django.db import transaction
 
 from ampout.accounts import idempotency
+from ampout.accounts.row_security import past_the_wall
 from ampout.lib import clock, sql
 from campaigns.models import Contact
 from dispatch.models import Feedback, Notice
@@ -198,7 +199,8 @@ def clear(contact_ids: Sequence[uuid.UUID], *, now: datetime, answers_looked_thr
     _clear_what_was_told(facts)
     for statement in (_CLEAR_FEEDBACK, _CLEAR_HITS):
         sql.execute(statement, facts)
-    emptied = [row[0] for query in (_EMPTY_OF_MESSAGES, _EMPTY_NAMING) for row in sql.fetch(query, facts)]
+    with past_the_wall():
+        emptied = [row[0] for query in (_EMPTY_OF_MESSAGES, _EMPTY_NAMING) for row in sql.fetch(query, facts)]
     digests = {bytes(row) for row in _contacts(ids).values_list("address_digest", flat=True)}
     blank_feedback(emptied, digests)
     is_done = answers_looked_through or _empty_answers_at_once(ids, digests)
@@ -220,7 +222,8 @@ def _clear_what_was_told(facts: dict[str, Any]) -> None:
 
 
 def _mark(ids: Sequence[uuid.UUID], facts: dict[str, Any], erased_at: datetime | None) -> int:
-    held = {row[0] for query in (_STILL_NAMED, _STILL_HELD) for row in sql.fetch(query, facts)}
+    with past_the_wall():
+        held = {row[0] for query in (_STILL_NAMED, _STILL_HELD) for row in sql.fetch(query, facts)}
     _contacts(ids).update(**CLEARED_CONTACT)
     return int(_contacts(set(ids) - held).update(erased_at=erased_at)) if erased_at is not None else 0
 

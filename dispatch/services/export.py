@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from ampout.accounts.row_security import past_the_wall
 from ampout.events.kinds import EventKind
 from ampout.events.models import Event, WebhookAttempt
 from ampout.lib.text import storable
@@ -90,8 +91,10 @@ def _facts(enrollments: "QuerySet[Enrollment]") -> list[str]:
 def _notices(contact: Contact, messages: "QuerySet[Any]") -> "QuerySet[Notice]":
     """What came back about their messages, and what names their address though it matched nobody."""
     matched = Feedback.objects.of(contact.account_id).filter(message__in=messages.order_by().values("pk"))
-    naming = Notice.objects.of(contact.account_id).filter(address_digests__contains=[bytes(contact.address_digest)])
-    either = Q(pk__in=matched.order_by().values("notice")) | Q(pk__in=naming.order_by().values("pk"))
+    with past_the_wall():
+        naming = Notice.objects.of(contact.account_id).filter(address_digests__contains=[bytes(contact.address_digest)])
+        named = list(naming.order_by().values_list("pk", flat=True))
+    either = Q(pk__in=matched.order_by().values("notice")) | Q(pk__in=named)
     found: QuerySet[Notice] = Notice.objects.of(contact.account_id).filter(either).order_by("received_at", "pk")
     return found
 

@@ -35,7 +35,7 @@ QUERIES: dict[str, int] = {
     "contact_imports/<str:contact_import_id>/contacts": 2,
     "contacts": 1,
     "contacts/<str:contact_id>": 1,
-    "contacts/<str:contact_id>/export": 9,
+    "contacts/<str:contact_id>/export": 13,
     "suppressions": 1,
     "outreaches": 1,
     "outreaches/<str:outreach_id>": 3,

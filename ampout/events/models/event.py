@@ -4,7 +4,6 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.fields.json import KeyTransform
 
 from ampout.accounts.scoping import AccountOwned
 from ampout.events.kinds import EventKind
@@ -44,8 +43,6 @@ class Event(AccountOwned):
             models.Index(fields=["sequence"], condition=Q(fanned_out_at__isnull=True), name="event_to_fan_out"),
             models.Index(fields=["account", "sequence"], condition=Q(position__isnull=True), name="event_to_place"),
             models.Index(fields=["created_at"], name="event_by_age"),
-            # What an account holds about a person.
-            models.Index("account", KeyTransform("contact_id", "data"), name="event_about_contact"),
         )
 
     def __str__(self) -> str:
