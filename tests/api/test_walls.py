@@ -29,7 +29,7 @@ from tests.api.answers import NOBODY
 from tests.api.conftest import THEN
 from tests.api.holdings import BODIES, Holdings, body_of
 from tests.api.routes import CALLS, is_resource, names_in
-from tests.api.walls import World, id_fields, is_schema, names_of, places, swapped, value_at, with_value
+from tests.api.walls import World, beside, id_fields, is_schema, names_of, places, swapped, value_at, with_value
 from tests.conftest import ApiClient
 from tests.intake.conftest import basic
 
@@ -148,6 +148,10 @@ def test_a_foreign_id_in_a_body_is_a_missing_one(world: World, method: str, rout
             for value in (world.theirs[name], "no-uuid"):
                 world.assert_same(world.call(method, route, body=with_value(body, place, value)), missing)
             assert missing.says() == (404, code_of(name))
+            if place[-1].isdigit():
+                # Among one's own.
+                foreign, none = (beside(body, place, value) for value in (world.theirs[name], str(NOBODY)))
+                world.assert_same(world.call(method, route, body=foreign), world.call(method, route, body=none))
 
 
 @pytest.mark.parametrize(("method", "route"), WRITING)

@@ -182,7 +182,7 @@ def value_at(body: Any, place: Path) -> Any:
     return body
 
 
-def with_value(body: Any, place: Path, value: str) -> Any:
+def with_value(body: Any, place: Path, value: Any) -> Any:
     """The same body with another value at a place."""
     if not place:
         return value
@@ -190,6 +190,11 @@ def with_value(body: Any, place: Path, value: str) -> Any:
     if isinstance(body, list):
         return [inner(item) if str(index) == place[0] else item for index, item in enumerate(body)]
     return {name: inner(item) if name == place[0] else item for name, item in body.items()}
+
+
+def beside(body: Any, place: Path, value: str) -> Any:
+    """The same body with another value in the list that a place is in."""
+    return with_value(body, place[:-1], [*value_at(body, place[:-1]), value])
 
 
 def names_of(value: str, own: Holdings) -> list[str]:
