@@ -7,7 +7,7 @@ from django.conf import settings
 from pytest_django.fixtures import Settings
 
 from ampout.lib import clock
-from dispatch.models import Feedback, Hit, Message, Notice
+from dispatch.models import Feedback, Hit, Message, MxVerdict, Notice
 from dispatch.rules.consequences import Effect
 from dispatch.rules.hits import HitKind
 from dispatch.services import deletion, notices, retention, tracking
@@ -67,6 +67,26 @@ def test_who_opened_is_forgotten_as_well(desk: Desk, sent: Message) -> None:
     hit = Hit.everywhere.get()
     assert (hit.url, hit.user_agent, hit.network, hit.label) == ("", "", "", label)
     assert retention.forget_old(now=desk.now + timedelta(days=1_000)) == 0
+
+
+def test_whom_it_named_is_forgotten_with_it(desk: Desk, sent: Message) -> None:
+    notice = make_notice(sent, desk, address_digests=[bytes(sent.recipient_digest)])
+    retention.forget_old(now=desk.now + timedelta(days=settings.RETENTION_DAYS, seconds=1))
+    notice.refresh_from_db()
+    assert notice.address_digests == []
+
+
+def test_domains_that_nobody_asked_for_any_more_are_forgotten(desk: Desk) -> None:
+    long_ago = desk.now - timedelta(days=settings.RETENTION_DAYS, seconds=1)
+    for domain, fields in {
+        "old.example": {"checked_at": long_ago},
+        "recent.example": {"checked_at": desk.now},
+        "wanted.example": {"checked_at": long_ago, "wanted_at": desk.now},
+        "new.example": {"wanted_at": desk.now},
+    }.items():
+        MxVerdict.objects.create(domain=domain, **fields)
+    assert retention.forget_old(now=desk.now) == 1
+    assert not MxVerdict.objects.filter(domain="old.example").exists()
 
 
 def test_how_long_is_the_operators_choice(desk: Desk, sent: Message, settings: Settings) -> None:

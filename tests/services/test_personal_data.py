@@ -1,6 +1,7 @@
 """Every place where a person's data can be is exported and erased, and stays so (GDPR, articles 15 and 17)."""
 
 import base64
+import functools
 import json
 import logging
 from typing import Any
@@ -93,7 +94,9 @@ def forms(word: str) -> set[str]:
     return {word, quote(word), quote(word, safe=""), json.dumps(word)[1:-1], raw.hex(), *shifted} - {""}
 
 
+@functools.cache
 def needles() -> set[str]:
+    """Everything of the person, in every form."""
     words = {ADDRESS, ADDRESS.lower(), *FIELDS.values(), *(value.lower() for value in FIELDS.values())}
     return {CANARY, CANARY.capitalize(), *(form for word in words for form in forms(word) if len(form) > 5)}
 

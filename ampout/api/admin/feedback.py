@@ -37,6 +37,7 @@ class NoticeAdmin(RecordAdmin):
     search_ids = ("pk", "credential_id", "account_id")
     related = ("account", "credential")
     replaced: ClassVar[Any] = {"dedupe": hexadecimal("dedupe"), "headers": as_written("headers")}
+    hidden = ("address_digests",)
 
 
 @admin.register(Feedback)
