@@ -106,7 +106,7 @@ def test_a_foreign_id_in_a_path_is_a_missing_one(world: World, verb: str, route:
     names = names_in(route)
     own = world.call(verb, route)
     assert own.status != 404
-    for chosen in _some_of(names):
+    for chosen in _some_of(names) if own.status != 405 else [tuple(names)]:
         missing = world.call(verb, route, ids=swapped(chosen))
         world.assert_same(world.call(verb, route, ids=swapped(chosen, world.theirs)), missing)
         status, code = (405, "method_not_allowed") if own.status == 405 else (404, code_of(chosen[0]))
