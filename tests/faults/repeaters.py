@@ -107,7 +107,7 @@ class Crowd:
                 is_final = self._note(call, reply)
             if not is_final:
                 waiting.append(call)
-                time.sleep(0.05)
+                time.sleep(0.1)
 
     def _note(self, call: Call, reply: Reply | None) -> bool:
         if reply is None:
