@@ -29,6 +29,7 @@ KEY = 1
 
 QUERIES: dict[str, int] = {
     "account": 0,
+    "usage": 2,
     "api_keys": 1,
     "contact_imports": 1,
     "contact_imports/<str:contact_import_id>": 1,
@@ -40,7 +41,7 @@ QUERIES: dict[str, int] = {
     "outreaches": 1,
     "outreaches/<str:outreach_id>": 3,
     "campaigns": 1,
-    "campaigns/<str:campaign_id>": 11,
+    "campaigns/<str:campaign_id>": 12,
     "campaigns/<str:campaign_id>/preview": 4,
     "campaigns/<str:campaign_id>/sequence_steps": 2,
     "campaigns/<str:campaign_id>/sequence_steps/<str:sequence_step_id>": 2,
