@@ -82,7 +82,7 @@ def test_nothing_to_hide_hides_nothing() -> None:
 @given(st.text(min_size=5, max_size=30), st.text(max_size=20), st.text(max_size=20))
 def test_no_secret_survives_in_any_text(secret: str, before: str, after: str) -> None:
     kept = Redactor(secret).redact(before + secret + after)
-    assert secret not in kept.replace(REDACTED, "\0\0") or secret in REDACTED
+    assert secret in REDACTED or not any(secret in piece for piece in kept.split(REDACTED))
 
 
 @given(st.binary(min_size=6, max_size=40), st.binary(max_size=9), st.binary(max_size=9))

@@ -51,5 +51,6 @@ def test_the_redactor_does_not_show_what_it_hides() -> None:
 def test_no_echo_of_the_login_survives(username: str, password: str, around: str) -> None:
     redactor = redactor_of(username, password)
     blob = encode_plain(username, password)
-    assert password not in redactor.redact(f"{around} {password} {around}").replace(REDACTED, "")
+    pieces = redactor.redact(f"{around} {password} {around}").split(REDACTED)
+    assert password in REDACTED or not any(password in piece for piece in pieces)
     assert blob not in redactor.redact(f"535 {blob} {around}")
