@@ -67,7 +67,14 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
     }
 )
 
-_TO_FOLD = "SELECT DISTINCT campaign_id FROM {tally} WHERE NOT is_folded LIMIT %(limit)s"
+# Not before a tenth is new: where there are many batches, and so many rows, writing them all anew is worth it seldom.
+_TO_FOLD = """
+SELECT campaign_id FROM (
+    SELECT campaign_id, count(*) AS added FROM {tally} WHERE NOT is_folded GROUP BY campaign_id
+) AS recent
+WHERE added * 10 > (SELECT count(*) FROM {tally} WHERE {tally}.campaign_id = recent.campaign_id)
+LIMIT %(limit)s
+"""
 # Two that fold at once each take other rows; who reads meanwhile sees the rows of before, or those of after.
 _FOLD = """
 WITH gone AS (
