@@ -81,6 +81,7 @@ READS: dict[str, Call] = {
     "GET /messages?campaign_id=&state=": _get("/messages", campaign_id=row_id("campaign", 0), state="deferred"),
     "GET /messages/:id": lambda caller: caller.api.get(f"/messages/{row_id('message', f'{caller.a_row()}-1')}"),
     "GET /events?after=": lambda caller: caller.api.get("/events", after=write_log_cursor(caller.a_row())),
+    "GET /usage": _get("/usage"),
     "GET /events?types=": lambda caller: caller.api.get(
         "/events", after=write_log_cursor(caller.a_row()), types="enrollment.replied"
     ),
