@@ -67,7 +67,7 @@ def test_a_key_that_can_be_guessed_is_refused_without_being_told(monkeypatch: py
     assert not value or value not in str(refusal.value)
 
 
-@pytest.mark.parametrize("value", [STRONG, secrets.token_hex(32)])
+@pytest.mark.parametrize("value", [STRONG, secrets.token_hex(32)], ids=["of letters", "of hex digits"])
 def test_a_random_key_is_taken(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SECRET_KEY", value)
     assert env.secret("SECRET_KEY", strict=True) == value
