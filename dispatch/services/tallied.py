@@ -10,7 +10,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from ampout.accounts.rules.months import month_of
 from ampout.lib import sql
@@ -27,7 +27,7 @@ _NUMBERS = f"""{CAMPAIGNS}, enrollments AS (
     SELECT tally.campaign_id, tally.wait_reason, tally.due_hour, sum(tally.count) AS number
     FROM campaigns_duetally tally JOIN steps ON steps.campaign_id = tally.campaign_id
     WHERE tally.campaign_id = ANY(%(campaigns)s) AND tally.next_position <= steps.total GROUP BY 1, 2, 3
-), this_hour AS (SELECT date_trunc('hour', %(now)s::timestamptz, 'UTC') AS began)
+)
 SELECT campaign_id, 'due', '', sum(due * number) FROM enrollments GROUP BY campaign_id
 UNION ALL
 SELECT campaign_id, 'ended', state, sum(count) FROM dispatch_messagetally
@@ -60,13 +60,13 @@ GROUP BY 1, 2, 3
 UNION ALL
 SELECT campaign_id, 'at_any_time', '', sum(number) FROM dues GROUP BY campaign_id
 UNION ALL
-SELECT campaign_id, 'later', wait_reason, sum(number) FROM dues, this_hour
-WHERE due_hour > this_hour.began GROUP BY campaign_id, wait_reason
+SELECT campaign_id, 'later', wait_reason, sum(number) FROM dues
+WHERE due_hour >= %(next_hour)s GROUP BY campaign_id, wait_reason
 UNION ALL
 SELECT enrollment.campaign_id, 'later', enrollment.wait_reason, count(*)
-FROM campaigns_enrollment enrollment JOIN steps ON steps.campaign_id = enrollment.campaign_id, this_hour
+FROM campaigns_enrollment enrollment JOIN steps ON steps.campaign_id = enrollment.campaign_id
 WHERE enrollment.campaign_id = ANY(%(campaigns)s) AND enrollment.next_due_at > %(now)s
-  AND enrollment.next_due_at < this_hour.began + interval '1 hour' AND enrollment.stopped_at IS NULL
+  AND enrollment.next_due_at < %(next_hour)s AND enrollment.stopped_at IS NULL
   AND enrollment.finished_at IS NULL AND enrollment.next_position <= steps.total
 GROUP BY 1, 2, 3
 UNION ALL
@@ -80,7 +80,8 @@ Numbers = Mapping[str, Mapping[str, int]]
 
 def tallied_conservation_of(campaign_ids: Sequence[uuid.UUID], *, now: datetime) -> dict[uuid.UUID, Conservation]:
     """The account of each of these campaigns, from one snapshot."""
-    facts = {"campaigns": list(campaign_ids), "now": now, "month": month_of(now)}
+    next_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    facts = {"campaigns": list(campaign_ids), "now": now, "next_hour": next_hour, "month": month_of(now)}
     numbers: dict[uuid.UUID, dict[str, dict[str, int]]] = {
         campaign_id: defaultdict(lambda: defaultdict(int)) for campaign_id in campaign_ids
     }
