@@ -21,6 +21,8 @@ from django.conf import settings
 
 from ampout.lib import clock, dice
 from ampout.lib.database_thread import Batcher, DatabaseThread
+from ampout.lib.heartbeat import renew_until_lost
+from dispatch.knowledge import load_bounces
 from dispatch.services import capacity, claim, hand_back, health, leases, outbox, reconcile, settle, wire
 from dispatch.services.claim import Claim
 from dispatch.services.failpoints import crash
@@ -75,6 +77,8 @@ class DeliverLoop:
 
     async def run(self) -> None:
         """Deliver until asked to stop, or until the lease is lost."""
+        # Half a second, once: not while conversations wait for the first verdict.
+        load_bounces()
         heartbeat = asyncio.create_task(self._renew())
         try:
             while not self.stop_requested() and not self.fenced:
@@ -87,13 +91,11 @@ class DeliverLoop:
             await self._shut_down()
 
     async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(settings.LEASE_SECONDS / 3)
-            if not await self.database.run(leases.renew_lease, self.worker_id):
-                logger.error("This deliver loop lost its lease: it drops its connections and stops.")
-                self.fenced = True
-                for runner in self.runners.values():
-                    runner.drop()
+        await renew_until_lost(partial(self.database.run, leases.renew_lease, self.worker_id), settings.LEASE_SECONDS)
+        logger.error("This deliver loop lost its lease: it drops its connections and stops.")
+        self.fenced = True
+        for runner in self.runners.values():
+            runner.drop()
 
     async def _claim(self) -> int:
         lanes = settings.DELIVER_CONVERSATIONS - len(self.runners)

@@ -19,6 +19,7 @@ from django.conf import settings
 
 from ampout.lib import clock
 from ampout.lib.database_thread import DatabaseThread
+from ampout.lib.heartbeat import renew_until_lost
 from dispatch.gateways.mailbox import OpenMailbox
 from dispatch.services import leases, mailboxes, notices
 from dispatch.services.mailboxes import Lease
@@ -154,14 +155,17 @@ class PollLoop:
             self._something_ended.set()
 
     async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(settings.LEASE_SECONDS / 3)
-            if not await self.database.run(leases.renew_lease, self.worker_id):
-                logger.error("This poll loop lost its lease: it drops its connections and stops.")
-                self.fenced = True
-                self._something_ended.set()
-                return
-            await self.database.run(mailboxes.renew_leases, self.worker_id, list(self.polls))
+        await renew_until_lost(self._renew_leases, settings.LEASE_SECONDS)
+        logger.error("This poll loop lost its lease: it drops its connections and stops.")
+        self.fenced = True
+        self._something_ended.set()
+
+    async def _renew_leases(self) -> bool:
+        """The loop's own, and those of the mailboxes that it reads now."""
+        if not await self.database.run(leases.renew_lease, self.worker_id):
+            return False
+        await self.database.run(mailboxes.renew_leases, self.worker_id, list(self.polls))
+        return True
 
     async def _judge(self) -> None:
         """Judge what was stored, at once: a reply stops its sequence within seconds."""

@@ -25,6 +25,7 @@ from ampout.events.services.fan_out import fan_out
 from ampout.events.services.outcomes import Outcome, record_outcomes
 from ampout.lib import clock, dice
 from ampout.lib.database_thread import Batcher, DatabaseThread
+from ampout.lib.heartbeat import renew_until_lost
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +76,9 @@ class WebhookLoop:
             await self.database.close()
 
     async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(settings.LEASE_SECONDS / 3)
-            if not await self.database.run(loops.renew_lease, self.loop_id):
-                logger.error("This webhook loop lost its lease: it begins no more calls.")
-                self.fenced = True
+        await renew_until_lost(partial(self.database.run, loops.renew_lease, self.loop_id), settings.LEASE_SECONDS)
+        logger.error("This webhook loop lost its lease: it begins no more calls.")
+        self.fenced = True
 
     async def look(self) -> bool:
         """Fan out, and take endpoints on; whether there was anything."""
