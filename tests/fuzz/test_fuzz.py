@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ampout.supervisor.kept_environment import PROJECT
 from campaigns.services.steps import StepValues
 from dispatch.services.steps import add_step
 from tests import factories
@@ -67,7 +68,9 @@ def fuzz(start_lab: StartLab, folder: Path, *options: str) -> None:
     command = [str(program), "--config-file", str(config), "run", address, "--checks", "all", *options]
     command += ["--exclude-checks", STRICTER_THAN_A_SCHEMA, "--header", f"Authorization: Bearer {key}"]
     settings = {"FUZZ_IDS": str(folder / "ids.json"), "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "NO_COLOR": "1"}
-    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
+    settings["PYTHONPATH"] = str(PROJECT)
+    # It leaves a folder where it works.
+    done = subprocess.run(command, cwd=folder, env=os.environ | settings, capture_output=True, text=True, check=False)
     print(done.stdout)
     faults = [line for line in lab.programs["web"].log_path.read_text().splitlines() if "Traceback" in line]
     assert (done.returncode, faults) == (0, []), done.stdout[-20_000:] + done.stderr[-2_000:]
