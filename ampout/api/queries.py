@@ -22,13 +22,14 @@ def read_word(query: QueryDict, name: str, words: type[WordT]) -> WordT | None:
     return words(text)
 
 
-def read_number(query: QueryDict, name: str) -> int | None:
-    """A whole number from 0; None when the query does not name it. Raises ValidationFailed."""
+def read_number(query: QueryDict, name: str, *, smallest: int = 0, largest: int = LARGEST_INTEGER) -> int | None:
+    """A whole number within bounds, both included; None when the query does not name it. Raises ValidationFailed."""
     text = query.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= LARGEST_INTEGER):
-        raise ValidationFailed({name: [f"Must be a whole number between 0 and {LARGEST_INTEGER}."]})
+    is_number = text.isascii() and text.isdecimal() and len(text) <= 10
+    if not (is_number and smallest <= int(text) <= largest):
+        raise ValidationFailed({name: [f"Must be a whole number between {smallest} and {largest}."]})
     return int(text)
 
 

@@ -13,6 +13,7 @@ from ampout.api import (
     contacts,
     enrollments,
     events,
+    explain,
     messages,
     outreaches,
     provider_hooks,
@@ -89,6 +90,11 @@ enrollment_routes = [
     path("campaigns/<str:campaign_id>/enroll_contact", enrollments.EnrollContact.as_view()),
     path("campaigns/<str:campaign_id>/enroll_contacts", enrollments.EnrollContacts.as_view()),
 ]
+explain_routes = [
+    path("enrollments/<str:enrollment_id>/explain", explain.ExplainEnrollment.as_view()),
+    path("campaigns/<str:campaign_id>/explain", explain.ExplainCampaign.as_view()),
+    path("campaigns/<str:campaign_id>/forecast", explain.ForecastCampaign.as_view()),
+]
 message_routes = [
     path("messages", messages.Messages.as_view()),
     path("messages/<str:message_id>", messages.MessageDetail.as_view()),
@@ -115,6 +121,7 @@ urlpatterns = [
     *credential_routes,
     *provider_hook_routes,
     *enrollment_routes,
+    *explain_routes,
     *message_routes,
     *event_routes,
     *webhook_routes,

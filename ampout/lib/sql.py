@@ -1,9 +1,10 @@
 """SQL that Django's ORM cannot say: run on the default connection, inside whatever transaction is open."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 Facts = Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -17,6 +18,16 @@ def keep_plans_steady() -> None:
     """
     execute("SET LOCAL enable_seqscan = off")
     execute("SET LOCAL enable_bitmapscan = off")
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Let all that is read inside be of one moment, and write nothing; within a transaction, that one's rules hold."""
+    begun = connection.in_atomic_block
+    with transaction.atomic():
+        if not begun:
+            execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
 
 
 def fetch(query: str, facts: Facts | None = None) -> list[Row]:

@@ -66,6 +66,14 @@ class Verdict(StrEnum):
     """Nothing will be sent."""
 
 
+class State(StrEnum):
+    """Where the next step of an enrollment stands."""
+
+    WAITING = "waiting"
+    ON_THE_WIRE = "on_the_wire"
+    ENDED = "ended"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One gate. `opens_at` is set where time alone opens it, at the earliest then; `waits_for` names its wait reason.
@@ -86,11 +94,11 @@ class Gate:
 class Explanation:
     """All gates, and what they come to.
 
-    `state` is `waiting`, `on_the_wire` or `ended`; `reason` a wait reason, or a stop reason. `earliest_at` is when the
+    `reason` is a wait reason, or a stop reason. `earliest_at` is when the
     step leaves at the earliest; empty where it never does, or waits for somebody.
     """
 
-    state: str
+    state: State
     reason: str
     sentence: str
     earliest_at: datetime | None
@@ -99,26 +107,29 @@ class Explanation:
     @property
     def waits_for_somebody(self) -> bool:
         """Whether time alone does not open every gate."""
-        return self.state == "waiting" and self.earliest_at is None
+        return self.state is State.WAITING and self.earliest_at is None
 
 
 def explain_step(facts: StepFacts) -> Explanation:
     """Ask every gate; the one that opens last is the reason."""
     gates = tuple(ask(facts) for ask in _GATES)
+    if gates[0].verdict is Verdict.STOP:
+        # Whoever is through has no other gates.
+        gates = gates[:1]
     closed = next((gate for gate in gates if gate.verdict is Verdict.STOP), None)
     if closed is not None:
-        return Explanation("ended", closed.waits_for, closed.sentence, None, gates)
+        return Explanation(State.ENDED, closed.waits_for, closed.sentence, None, gates)
     if facts.on_the_wire and facts.message is not None:
         sentence = "Its body is on its way: the server's answer is awaited."
-        return Explanation("on_the_wire", WaitReason.IN_FLIGHT, sentence, facts.message.wire_at or facts.now, gates)
+        return Explanation(State.ON_THE_WIRE, WaitReason.IN_FLIGHT, sentence, facts.message.wire_at or facts.now, gates)
     waits = [gate for gate in gates if gate.verdict is Verdict.WAIT]
     for_somebody = next((gate for gate in waits if gate.opens_at is None), None)
     if for_somebody is not None:
-        return Explanation("waiting", for_somebody.waits_for, for_somebody.sentence, None, gates)
+        return Explanation(State.WAITING, for_somebody.waits_for, for_somebody.sentence, None, gates)
     if not waits:
-        return Explanation("waiting", *_about_to_go(facts), facts.now, gates)
+        return Explanation(State.WAITING, *_about_to_go(facts), facts.now, gates)
     last = max(waits, key=lambda gate: gate.opens_at or facts.now)
-    return Explanation("waiting", last.waits_for, last.sentence, last.opens_at, gates)
+    return Explanation(State.WAITING, last.waits_for, last.sentence, last.opens_at, gates)
 
 
 def _about_to_go(facts: StepFacts) -> tuple[str, str]:

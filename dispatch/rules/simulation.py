@@ -10,12 +10,14 @@
 
 import heapq
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 
 from ampout.lib.mx import MxStatus
+from campaigns.rules.enrollment_state import WaitReason
 from dispatch.rules import timing
 from dispatch.rules.courses import Course, Dice, DueSteps, Source
 from dispatch.rules.demand import demand_of
@@ -42,13 +44,16 @@ class Simulation:
     """One run from `world.now` on.
 
     `binding` tells what held a campaign's steps back on a day, as far as the run has come. `ended` has the enrollments
-    that a tick stops: suppressed ones, those without MX, those whose step was deleted.
+    that a tick stops: suppressed ones, those without MX, those whose step was deleted. `left` counts the sequences of
+    each campaign that are neither through nor ended; `exhausted` says that time alone brings no further send.
     """
 
     def __init__(self, world: World, dice: Dice) -> None:
         self.world, self.dice, self.pace, self.now = world, dice, world.pace, world.now
-        self.binding: dict[tuple[uuid.UUID, date], RotationReason] = {}
+        self.binding: dict[tuple[uuid.UUID, date], str] = {}
         self.ended: set[uuid.UUID] = set()
+        self.left = Counter(one.campaign_id for one in world.sequences)
+        self.exhausted = False
         campaigns = [campaign.facts(world.usable) for campaign in world.campaigns]
         self.planner = Planner([], campaigns, now=world.now, ahead=self.pace.ahead)
         lanes = {lane.credential_id: Lane(replace(lane, queued=0), self.planner.horizon) for lane in world.lanes}
@@ -67,6 +72,7 @@ class Simulation:
         self._mx, self._answers, self._looked_after = dict(world.mx), dict[str, MxKnown](), set[str]()
         self._numbers = count()
         self._again = False
+        self._month, self._under_way = world.month, 0
         self._load()
 
     # -- What there is at the start
@@ -98,6 +104,7 @@ class Simulation:
         elif message.due_at is None:
             self._due.add(course, self.now)
         else:
+            self._under_way += 1
             self.turns.add(message.credential_id, message.due_at, message.gap_seconds, course)
             if message.state is MessageState.PLANNED:
                 self._note_queued(message.credential_id, message.due_at)
@@ -122,7 +129,10 @@ class Simulation:
                 sent = self._start_next()
                 if sent is not None:
                     yield sent
-            elif tick_at is None or tick_at > until:
+            elif tick_at is None:
+                self.exhausted = True
+                return
+            elif tick_at > until:
                 return
             else:
                 self._tick(tick_at)
@@ -182,6 +192,8 @@ class Simulation:
         rested = [key for key in opening if lanes[key].backing_off]
         self.planner.turn_to(now, lanes_rejoin=new_day or bool(rested))
         self.now, self._again = now, False
+        if self._month is not None and now >= self._month.ends_at:
+            self._month = self._month.next_one(self._under_way)
         if new_day:
             for key, lane in lanes.items():
                 lane.used = self._units_moved.pop((key, today), 0)
@@ -228,7 +240,7 @@ class Simulation:
         waiting = []
         heads = [(source.heap[0][0], number) for number, source in enumerate(sources) if source.quota]
         heapq.heapify(heads)
-        while heads:
+        while heads and not self._month_is_full:
             number = heapq.heappop(heads)[1]
             source = sources[number]
             if self._is_blocked(source) and source.campaign_id not in self._limited:
@@ -242,6 +254,10 @@ class Simulation:
                 heapq.heappush(heads, (source.heap[0][0], number))
         return waiting
 
+    @property
+    def _month_is_full(self) -> bool:
+        return self._month is not None and self._month.taken >= self._month.limit
+
     def _is_blocked(self, source: Source) -> bool:
         """Whether nothing more of it can get a slot in this tick."""
         if source.lane is not None:
@@ -251,6 +267,10 @@ class Simulation:
     def _note_end(self, source: Source) -> None:
         """What is left of a source after a tick: held back, or cut off by the limit of a query."""
         key, closed = source.campaign_id, self.planner.plan.closed
+        if self._month_is_full:
+            if key is not None:
+                self.binding[key, self.planner.horizon.today] = WaitReason.MONTHLY_LIMIT
+            return
         if key is None or (source.lane is None and not source.rotates):
             # Lost slots and moved threads: others come up once some of them have gone.
             self._again = self._again or source.progress
@@ -275,6 +295,7 @@ class Simulation:
     def _end(self, course: Course) -> None:
         self._due.forget_lost(course)
         self.ended.add(course.facts.enrollment_id)
+        self.left[course.facts.campaign_id] -= 1
 
     def _decide(self, course: Course) -> bool:
         """Have the planner decide; False when the step waits where it was."""
@@ -326,6 +347,9 @@ class Simulation:
 
     def _give_slot(self, course: Course, assignment: Assignment) -> None:
         self._due.forget_lost(course)
+        self._under_way += 1
+        if self._month is not None:
+            self._month = self._month.with_one_more()
         course.message_id = course.message_id or course.facts.enrollment_id
         course.credential_id, course.seed = assignment.credential_id, assignment.candidate.seed
         course.usage_day = assignment.day if course.position == 1 else None
@@ -341,6 +365,7 @@ class Simulation:
             self.turns.finish(credential_id, transacted=item.transacts)
             return None
         course: Course = item
+        self._under_way -= 1
         goes = self._may_start(course, credential_id) and self._holds_unit(course, credential_id, at)
         self.turns.finish(credential_id, transacted=goes)
         if not goes:
@@ -390,7 +415,9 @@ class Simulation:
         course.position += 1
         course.sender_id = credential_id
         course.forget_message()
-        if delay is not None:
+        if delay is None:
+            self.left[course.facts.campaign_id] -= 1
+        else:
             course.due_at = timing.step_due_at(at, delay)
             self._wait_until(course.due_at, course)
 

@@ -111,6 +111,15 @@ class MonthlyRoom:
     taken: int
     ends_at: datetime
 
+    def with_one_more(self) -> "MonthlyRoom":
+        """After another message was given a slot."""
+        return replace(self, taken=self.taken + 1)
+
+    def next_one(self, under_way: int) -> "MonthlyRoom":
+        """The month after it, which begins with what is under way."""
+        ends_at = (self.ends_at + timedelta(days=32)).replace(day=1)
+        return MonthlyRoom(self.limit, under_way, ends_at)
+
 
 @dataclass(frozen=True, slots=True)
 class World:

@@ -32,6 +32,7 @@ def make_holdings(account: Account, name: str) -> Holdings:
         "outreach_id": outreach.pk,
         "campaign_id": campaign.pk,
         "sequence_step_id": campaign.steps.get(position=3).pk,
+        "enrollment_id": enrolled.pk,
         "smtp_credential_id": credential.pk,
         "provider_hook_id": factories.make_hook(credential, secret=f"{name}-hook-secret").pk,
         "message_id": make_unknown_message(enrolled, credential).pk,

@@ -49,6 +49,9 @@ QUERIES: dict[str, int] = {
     "campaigns/<str:campaign_id>/smtp_credentials/<str:smtp_credential_id>": 2,
     "campaigns/<str:campaign_id>/smtp_credentials/<str:smtp_credential_id>/provider_hooks": 3,
     "campaigns/<str:campaign_id>/enrollments": 2,
+    "campaigns/<str:campaign_id>/explain": 9,
+    "campaigns/<str:campaign_id>/forecast": 8,
+    "enrollments/<str:enrollment_id>/explain": 9,
     "messages": 2,
     "messages/<str:message_id>": 4,
     "events": 3,
@@ -127,7 +130,8 @@ class World:
         enrollment = factories.enroll(self.campaign, contact, batch_number=number, **fields)
         sent = {"credential": self.credential, "state": "accepted", "wire_at": NOW, "settled_at": NOW}
         message = factories.make_message(enrollment, **sent)
-        self.ids |= {"contact_id": contact.pk, "message_id": message.pk}
+        waiting = factories.enroll(self.campaign, batch_number=number)
+        self.ids |= {"contact_id": contact.pk, "message_id": message.pk, "enrollment_id": waiting.pk}
         about = {"account": self.account, "message": message}
         for fence in range(number):
             Attempt.everywhere.create(**about, fence=fence, ended_at=NOW, state="deferred", credential=self.credential)

@@ -67,6 +67,7 @@ HARMLESS: Mapping[str, list[str]] = {
     "status": list(EnrollmentStatus),
     "state": list(MessageState),
     "batch_number": ["0", "1"],
+    "days": ["1", "366"],
 }
 """Names in a query string that refer to nothing, with values to try."""
 

@@ -21,6 +21,7 @@ CODES: dict[str, tuple[int, str]] = {
     "not_found": (404, "no such path, or no such object of a kind without a code of its own"),
     "api_key_not_found": (404, "no such key"),
     "campaign_not_found": (404, "no such campaign"),
+    "enrollment_not_found": (404, "no such enrollment"),
     "contact_not_found": (404, "no such contact"),
     "contact_import_not_found": (404, "no such import"),
     "message_not_found": (404, "no such message"),

@@ -5,6 +5,7 @@ from ampout.api.openapi.chapters import (
     campaigns,
     contacts,
     enrollments,
+    explain,
     messages,
     outreaches,
     provider_hooks,
@@ -25,6 +26,7 @@ ALL: tuple[Chapter, ...] = (
     smtp_credentials.CHAPTER,
     provider_hooks.CHAPTER,
     enrollments.CHAPTER,
+    explain.CHAPTER,
     messages.CHAPTER,
     webhooks.WEBHOOKS,
     webhooks.EVENTS,
@@ -39,6 +41,7 @@ SHAPES: tuple[Shape, ...] = (
     *smtp_credentials.SHAPES,
     *provider_hooks.SHAPES,
     *enrollments.SHAPES,
+    *explain.SHAPES,
     *messages.SHAPES,
     *webhooks.SHAPES,
 )
