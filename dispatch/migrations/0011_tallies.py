@@ -32,10 +32,11 @@ STATEMENT = """
     SELECT {columns}, sum(change) FROM ({changes}) AS changes ({columns}, change)
     GROUP BY {columns} HAVING sum(change) <> 0;
 """
+# By DELETE: a TRUNCATE of all tables at once, as of `manage.py flush`, still holds the tallies, which are empty then.
 EMPTIED = """
 CREATE FUNCTION {table}_on_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE {tallies};
+    {deletions}
     RETURN NULL;
 END $$;
 CREATE TRIGGER tally_truncate AFTER TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {table}_on_truncate();
@@ -58,7 +59,7 @@ def triggers():
             )
             statements += STATEMENT.format(tally=tally, columns=", ".join(facts), changes=changes)
         yield FUNCTION.format(table=TABLE, verb=verb, referencing=referencing, statements=statements)
-    yield EMPTIED.format(table=TABLE, tallies=", ".join(TALLIES))
+    yield EMPTIED.format(table=TABLE, deletions=" ".join(f"DELETE FROM {tally};" for tally in TALLIES))
 
 
 def removal():

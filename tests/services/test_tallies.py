@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
+from ampout.lib import sql
 from campaigns.models import DueTally, Enrollment, EnrollmentTally
 from campaigns.selectors.campaigns import count_by_status, enrollment_groups
 from dispatch.figures import campaign_sends, credential_figures
@@ -79,6 +81,13 @@ def test_what_is_taken_back_was_never_counted(desk: Desk) -> None:
     desk.enroll(campaign, 2)
     Enrollment.everywhere.filter(campaign=campaign).delete()
     fold_tallies()
+    assert rows() == 0
+
+
+@pytest.mark.parametrize("tables", ["campaigns_enrollment", ", ".join(connection.introspection.django_table_names())])
+def test_emptied_tables_have_empty_tallies(desk: Desk, tables: str) -> None:
+    some_work(desk)
+    sql.execute(f"SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE {tables} CASCADE")
     assert rows() == 0
 
 
