@@ -12,4 +12,4 @@ def check_hosts(**_facts: Any) -> list[CheckMessage]:
     if "*" not in settings.ALLOWED_HOSTS:
         return []
     hint = "List the names under which clients reach the API. Load balancers may ask /healthz by any."
-    return [Warning("ALLOWED_HOSTS lets every host in.", hint=hint, id="ampout.W001")]
+    return [Warning("ALLOWED_HOSTS lets every host in.", hint=hint, id="ampout.W002")]
