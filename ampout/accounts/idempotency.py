@@ -156,9 +156,12 @@ def _readable(record: IdempotencyRecord) -> str:
         return ""
 
 
+@transaction.atomic
 def erase_old_answers(*, now: datetime | None = None) -> int:
     """Erase what is past its 24 hours, a batch at a time; returns how many records went."""
     limit = (now or clock.utc_now()) - KEPT_FOR
     old = IdempotencyRecord.objects.filter(started_at__lte=limit).order_by("started_at")
-    erased, _ = IdempotencyRecord.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PURGE_BATCH])).delete()
+    # Locked, as a call may take one over at this very moment: its mark, and so its second effect, hangs on the record.
+    ids = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:PURGE_BATCH])
+    erased, _ = IdempotencyRecord.objects.filter(pk__in=ids).delete()
     return erased

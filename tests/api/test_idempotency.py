@@ -20,6 +20,7 @@ from ampout.lib.crypto import keyed_digest
 from ampout.schedule import CeleryConfiguration
 from tests import factories
 from tests.conftest import ApiClient
+from tests.services.rival import Rival, Waiting
 
 BODY = {"api_key": {"label": "robot"}}
 
@@ -125,6 +126,18 @@ def test_old_answers_are_erased(api: ApiClient) -> None:
     asked_at = IdempotencyRecord.objects.get().started_at
     assert idempotency.erase_old_answers(now=asked_at + timedelta(hours=23)) == 0
     assert idempotency.erase_old_answers(now=asked_at + timedelta(hours=24)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_record_that_is_taken_over_at_that_moment_is_not_erased(api: ApiClient) -> None:
+    api.post("/api_keys", BODY, idempotency_key="one")
+    later = IdempotencyRecord.objects.get().started_at + timedelta(hours=24)
+    with Rival() as rival:
+        rival.run("UPDATE accounts_idempotencyrecord SET started_at = %s, answered_at = NULL", later)
+        purge = Waiting(lambda: idempotency.erase_old_answers(now=later))
+        assert purge.result() == 0
+        rival.commit()
+    assert IdempotencyRecord.objects.get().answered_at is None
 
 
 def test_erasing_is_on_the_schedule() -> None:
