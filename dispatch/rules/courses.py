@@ -110,7 +110,7 @@ class DueSteps:
     """What is due and has no slot, by kind, as the planner's queries tell them apart."""
 
     def __init__(self, campaigns: Mapping[uuid.UUID, CampaignFacts]) -> None:
-        self._campaigns = campaigns
+        self._attached = {key: frozenset(campaign.credential_ids) for key, campaign in campaigns.items()}
         self._first: dict[uuid.UUID, list[Entry]] = {key: [] for key in campaigns}
         self._later: dict[tuple[uuid.UUID, uuid.UUID], list[Entry]] = {}
         self._moved: dict[uuid.UUID, list[tuple[datetime, int, Course]]] = {key: [] for key in campaigns}
@@ -135,7 +135,7 @@ class DueSteps:
             heapq.heappush(self._first[campaign_id], (course.order, course))
         elif sender_id is None:
             heapq.heappush(self._moved[campaign_id], (course.due_at or now, course.rank, course))
-        elif sender_id in self._campaigns[campaign_id].credential_ids:
+        elif sender_id in self._attached[campaign_id]:
             heapq.heappush(self._later.setdefault((campaign_id, sender_id), []), (course.order, course))
         else:
             return
@@ -146,8 +146,10 @@ class DueSteps:
     ) -> list[Source]:
         """The kinds that have something. `demands` bounds what is taken of the campaigns that it names."""
         sources = []
+        for pair in [pair for pair, heap in self._later.items() if not heap]:
+            del self._later[pair]
         for (key, lane_id), heap in self._later.items():
-            if heap and lane_id in open_lanes:
+            if lane_id in open_lanes:
                 quota = demands[key].later.get(lane_id, 0) if key in demands else len(heap)
                 sources.append(Source(heap, quota, key, lane=open_lanes[lane_id]))
         for key, heap in self._first.items():

@@ -219,6 +219,7 @@ class Planner:
         self.horizon = Horizon(now, ahead)
         self.lanes = {lane.credential_id: Lane(lane, self.horizon) for lane in lanes}
         self.campaigns = {campaign.campaign_id: campaign for campaign in campaigns}
+        self.attached = {key: frozenset(campaign.credential_ids) for key, campaign in self.campaigns.items()}
         self.rotas: dict[uuid.UUID, _Rota] = {}
         self.plan = Plan()
 
@@ -245,9 +246,10 @@ class Planner:
     def _give_slot(self, candidate: Candidate) -> None:
         campaign = self.campaigns[candidate.campaign_id]
         gap = timing.draw_gap(campaign.min_wait_seconds, campaign.max_wait_seconds, candidate.seed)
-        if candidate.sender_id in self.lanes and candidate.sender_id in campaign.credential_ids:
-            reason = self._through_sender(candidate, self.lanes[candidate.sender_id], gap)
-        elif candidate.sender_id is not None and (candidate.position > 1 or self._holds_unit_of_today(candidate)):
+        sender_id = candidate.sender_id
+        if sender_id is not None and sender_id in self.lanes and sender_id in self.attached[candidate.campaign_id]:
+            reason = self._through_sender(candidate, self.lanes[sender_id], gap)
+        elif sender_id is not None and (candidate.position > 1 or self._holds_unit_of_today(candidate)):
             reason = "credential_disabled"
         elif candidate.position > 1:
             reason = self._through_anybody(candidate, campaign, gap)

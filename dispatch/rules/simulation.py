@@ -381,7 +381,7 @@ class Simulation:
         return sent
 
     def _may_start(self, course: Course, credential_id: uuid.UUID) -> bool:
-        return credential_id in self.planner.campaigns[course.facts.campaign_id].credential_ids
+        return credential_id in self.planner.attached[course.facts.campaign_id]
 
     def _holds_unit(self, course: Course, credential_id: uuid.UUID, at: datetime) -> bool:
         """Whether it holds a unit of the day; one of a day before is moved where there is room."""

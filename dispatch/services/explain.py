@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from ampout.accounts.installation import is_off
 from ampout.accounts.models import Account
 from ampout.lib import clock, sql
 from ampout.lib.errors import NotFound
@@ -26,7 +27,7 @@ from dispatch.world_reads import Asked, read_world
 
 HORIZON = timedelta(days=90)
 """How far `expected_at` looks ahead."""
-MOST_SENDS = 200_000
+MOST_SENDS = 100_000
 """How many sends are simulated at most to find one of them."""
 MOST_SEQUENCES = 300_000
 """How many enrollments are read at most to simulate."""
@@ -79,7 +80,8 @@ def _explain(account: Account, enrollment: Enrollment, now: datetime) -> Enrollm
         explanation = explain_step(ended)
         return EnrollmentExplanation(enrollment, now, explanation, None, explanation.reason)
     alone = Asked(account, enrollment.campaign_id, now, present_pace(), released=True, only=enrollment.pk)
-    acts = enrollment.campaign.status == CampaignStatus.ACTIVE and account.suspended_at is None
+    known = _known(account, enrollment)
+    acts = enrollment.campaign.status == CampaignStatus.ACTIVE and not known["suspended"] and not known["sending_off"]
     asked = Asked(account, enrollment.campaign_id, now, present_pace(), most=MOST_SEQUENCES) if acts else alone
     found = read_world(asked)
     if not any(one.enrollment_id == enrollment.pk for one in found.world.sequences):
@@ -87,7 +89,7 @@ def _explain(account: Account, enrollment: Enrollment, now: datetime) -> Enrollm
         found = read_world(alone)
         acts = False
     [sequence] = [one for one in found.world.sequences if one.enrollment_id == enrollment.pk]
-    facts = facts_of(found.world, sequence, found.senders, planners_dice(), **_known(account, enrollment))
+    facts = facts_of(found.world, sequence, found.senders, planners_dice(), **known)
     explanation = explain_step(facts)
     if explanation.state is not State.WAITING or explanation.waits_for_somebody:
         reason = "" if explanation.state is State.ON_THE_WIRE else explanation.reason
@@ -104,6 +106,7 @@ def _known(account: Account, enrollment: Enrollment) -> dict[str, object]:
     ).exists()
     return {
         "suspended": account.suspended_at is not None,
+        "sending_off": is_off(),
         "status": CampaignStatus(campaign.status),
         "pause_reason": PauseReason(campaign.pause_reason) if campaign.pause_reason else None,
         "released": released or enrollment.next_position > 1 or enrollment.next_due_at is not None,

@@ -19,7 +19,7 @@ from dispatch.world_reads import Asked, read_world
 
 HORIZON_DAYS = 90
 LONGEST_HORIZON_DAYS = 366
-MOST_SENDS = 300_000
+MOST_SENDS = 120_000
 """Of all campaigns that share credentials: some seconds' work. Where it is reached, the horizon is drawn there."""
 MOST_SEQUENCES = 300_000
 
