@@ -10,6 +10,7 @@ import jsonschema_rs
 import pytest
 import schemathesis
 from django.core.management import call_command
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from ampout.api.fields import describe_fields
@@ -116,6 +117,11 @@ def test_its_examples_fit_its_schemas(operation: Operation) -> None:
 def check(schema: dict[str, Any], value: Any) -> None:
     whole = {"components": description()["components"]} | schema
     jsonschema_rs.Draft202012Validator(whole, validate_formats=True).validate(value)
+
+
+@pytest.mark.parametrize("path", sorted(PAGES))
+def test_its_pages_take_no_other_method(path: str) -> None:
+    assert Client(enforce_csrf_checks=True).post(path).status_code == 405
 
 
 def test_what_is_published_has_no_links_into_our_pages() -> None:
