@@ -135,7 +135,7 @@ def test_the_life_of_a_campaign(start_lab: StartLab, certificates: Certificates,
                 ann.inbox.add(reply_to(lab, "max"))
             else:
                 client.play(request, lab.report)
-        sink.wait_for(lambda: len(sink.accepted("/walk")) >= 3, PATIENCE_SECONDS)
+        sink.wait_for(lambda: len(sink.accepted("/walk")) >= len(EVENTS), PATIENCE_SECONDS)
     told = [Webhook(client.known["secret"]).verify(call.body, call.headers) for call in sink.accepted("/walk")]
     assert sorted(event["type"] for event in told) == EVENTS
     assert {event["account_id"] for event in told} == {client.known["account"]}

@@ -15,6 +15,7 @@ from django.db import connections
 from django.db.utils import load_backend
 from environ import Env
 
+from ampout.accounts.wall_building import raise_wall
 from ampout.supervisor.children import descendants, is_running
 from ampout.supervisor.folder import DataFolder
 from ampout.supervisor.kept_environment import PROJECT
@@ -69,7 +70,9 @@ class Lab:
 
     def start(self) -> None:
         """Start everything; the SMTP server first, as its port goes into the seed."""
-        ask(self.database_url, "SELECT 1")
+        # A copied database is without the role that calls take, until it is migrated.
+        with self.django():
+            raise_wall()
         self.smtp_port = self._start_smtp()
         for number in range(self.shape.workers):
             self._launch(f"worker{number}", self._programs(f"worker{number}").worker())
@@ -94,6 +97,14 @@ class Lab:
         folder = DataFolder(self.folder / name)
         self._folders.append(folder)
         return Programs(folder, self.environment())
+
+    def move(self, database_url: str) -> None:
+        """Start the workers and beats, which were killed, anew on another database."""
+        self.database_url = database_url
+        for name in [name for name in self.programs if name.startswith(("worker", "beat"))]:
+            programs = self._programs(f"{name} moved")
+            self._launch(name, programs.worker() if name.startswith("worker") else programs.beat())
+            self.programs[name].await_ready()
 
     def environment(self) -> dict[str, str]:
         """The settings of every program of this lab."""
