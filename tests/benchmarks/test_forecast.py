@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from django.db import connection
 
+from ampout.lib import sql
 from campaigns.models import Campaign, Enrollment
 from dispatch.services.explain import explain_enrollment
 from dispatch.services.explain_campaign import explain_campaign
@@ -36,10 +36,8 @@ def large_campaign(desk: Desk) -> Campaign:
     campaign = desk.campaign(credentials=20, limit=50, min_wait_seconds=120, max_wait_seconds=240)
     facts = {"account": desk.account.pk, "campaign": campaign.pk, "contacts": CONTACTS, "now": desk.now}
     Campaign.everywhere.filter(pk=campaign.pk).update(status="active")
-    with connection.cursor() as cursor:
-        cursor.execute(_CONTACTS, facts)
-        cursor.execute(_ENROLLMENTS, facts)
-        cursor.execute("ANALYZE campaigns_enrollment, campaigns_contact")
+    for statement in (_CONTACTS, _ENROLLMENTS, "ANALYZE campaigns_enrollment, campaigns_contact"):
+        sql.execute(statement, facts)
     return campaign
 
 

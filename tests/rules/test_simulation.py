@@ -21,7 +21,7 @@ def both(world: World) -> tuple[list[Sent], list[Sent]]:
     return in_order(list(Simulation(world, DICE).sends(until))), in_order(Execution(world).run(until))
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=200)
 @given(st.randoms(use_true_random=False))
 def test_what_is_simulated_is_what_a_tick_by_tick_execution_sends(random: Random) -> None:
     simulated, executed = both(random_world(random))

@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 from pytest_django.fixtures import Settings
 
+from ampout.accounts.models import Account
 from campaigns.models import Batch, Campaign, Enrollment
 from credentials.models import SmtpCredential
 from dispatch.models import MxVerdict
@@ -163,7 +164,7 @@ def explained(desk: Desk) -> dict[tuple[uuid.UUID, int], EnrollmentExplanation]:
 def test_the_forecast_is_what_the_services_do(desk: Desk, seed: int) -> None:
     random = Random(seed)
     Past(random, desk).go_on()
-    until = desk.now + timedelta(hours=30)
+    until = desk.now + timedelta(hours=26)
     told = explained(desk)
     foretold, ticks = simulated(desk, until)
     executed = in_order(VirtualTime(desk).run(ticks, until))
@@ -175,3 +176,20 @@ def test_the_forecast_is_what_the_services_do(desk: Desk, seed: int) -> None:
             assert one.explanation.earliest_at is not None
             assert one.explanation.earliest_at <= left[key]
     assert desk.violations() == []
+
+
+def test_a_month_that_is_full_goes_on_with_the_next_one(desk: Desk) -> None:
+    Account.objects.filter(pk=desk.account.pk).update(monthly_limit=3)
+    desk.account.refresh_from_db()
+    enrolled = desk.enroll(campaign := desk.campaign(steps=2), 2)
+    desk.release(campaign)
+    until = datetime(2026, 4, 2, tzinfo=UTC)
+    foretold, ticks = simulated(desk, until)
+    assert [(sent.position, sent.at.month) for sent in foretold] == [(1, 3), (1, 3), (2, 3), (2, 4)]
+    soon = desk.now + timedelta(hours=1)
+    executed = VirtualTime(desk).run([tick for tick in ticks if tick <= soon], soon)
+    assert in_order(executed) == foretold[:3]
+    late = next(one for one in enrolled if one.pk == foretold[3].enrollment_id)
+    told = explain_enrollment(desk.account, late.pk, now=desk.now)
+    assert (told.explanation.reason, told.expected_at) == ("monthly_limit", foretold[3].at)
+    assert told.explanation.earliest_at == datetime(2026, 4, 1, tzinfo=UTC)
