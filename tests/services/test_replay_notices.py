@@ -88,4 +88,4 @@ def test_one_bad_notice_harms_no_other(desk: Desk, sent: Message) -> None:
     with pytest.raises(CommandError, match="1 notices could not be judged"):
         call_command("replay_notices", stdout=output, stderr=output)
     assert "1 notices were judged again." in output.getvalue()
-    assert "ValueError" in output.getvalue()
+    assert "InvalidJson" in output.getvalue()
