@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.db import ProgrammingError, connection
+from psycopg import ServerCursor
 from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Identifier, Literal
 
@@ -153,11 +154,12 @@ class _Told:
         self._is_out = self._done = False
 
     def _tell(self, execute: Callable[..., Any], query: str, facts: Any, many: bool, context: dict[str, Any]) -> Any:
-        if many:
-            raise ProgrammingError("executemany must not begin a transaction while a call is answered.")
+        cursor = context["cursor"].cursor
+        if many or isinstance(cursor, ServerCursor):
+            asked = "executemany" if many else "iterator()"
+            raise ProgrammingError(f"{asked} must not begin a transaction while a call is answered.")
         result = execute(self._words + query, facts, many, context)
         self._done = True
-        cursor = context["cursor"].cursor
         for _ in range(self._results):
             cursor.nextset()
         return result
