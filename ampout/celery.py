@@ -1,6 +1,7 @@
 """The Celery application: it only wakes workers; the rows are the truth (design, law 6)."""
 
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -30,11 +31,13 @@ def _check_start(sender: Any, **_facts: Any) -> None:
         )
     from django.conf import settings  # noqa: PLC0415
 
-    from ampout.checks import unsafe_database_settings  # noqa: PLC0415  # needs Django's settings
+    from ampout.checks import sending_off, unsafe_database_settings  # noqa: PLC0415  # needs Django's settings
 
     # Tests run on a throw-away server that is quick rather than safe.
     if not settings.TESTING and (problems := unsafe_database_settings()):
         raise SystemExit("\n".join(problems))
+    if off := sending_off():
+        logging.getLogger(__name__).error(off, extra={"action": "start"})
 
 
 @worker_init.connect

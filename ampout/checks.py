@@ -1,7 +1,8 @@
 """What has to hold of the database before anything is sent (promise A9)."""
 
-from django.db import connection
+from django.db import ProgrammingError, connection
 
+from ampout.accounts.installation import sending_is_off
 from ampout.lib import sql
 
 # Asked of the server and never set by us: connection poolers refuse start-up options.
@@ -22,3 +23,13 @@ def unsafe_database_settings() -> list[str]:
         for name, setting in sorted(found.items())
         if setting == "off"
     ]
+
+
+def sending_off() -> str | None:
+    """Why a worker that starts now would send nothing: its database is a restored copy. None also before `migrate`."""
+    try:
+        return sending_is_off()
+    except ProgrammingError:
+        return None
+    finally:
+        connection.close()

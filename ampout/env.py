@@ -37,6 +37,18 @@ def text(name: str, default: str | None = None) -> str:
     return value
 
 
+LONGEST_SHORT = 64
+"""Characters of a text that has to fit into a column."""
+
+
+def short(name: str, default: str) -> str:
+    """The variable as text that is stored, without spaces around it."""
+    value = text(name, default).strip()
+    if len(value) > LONGEST_SHORT or not value.isprintable():
+        raise ImproperlyConfigured(f"{name} must have at most {LONGEST_SHORT} characters, in one line.")
+    return value
+
+
 def secret(name: str, *, strict: bool) -> str:
     """A key that others sign or hash with. `strict` refuses one that can be guessed; an empty one always is refused.
 

@@ -117,6 +117,8 @@ SIGNUP_LIMIT_PER_HOUR = env.number("SIGNUP_LIMIT_PER_HOUR", 10, minimum=1)
 DATABASES = {"default": env.database("DATABASE_URL")}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Differs between installations, so that a copy of the database knows that it is one.
+INSTALLATION_ID = env.short("AMPOUT_INSTALLATION_ID", "")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 # Redis itself wants unix:// where Celery's transport wants redis+socket://.
@@ -140,6 +142,7 @@ UNFOLD = {
     "SITE_URL": None,
     "LOGIN": {"form": "ampout.api.operator_login.LoginForm"},
     "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "ampout.api.admin.site.environment",
     "DASHBOARD_CALLBACK": "ampout.api.admin.site.dashboard",
     "SIDEBAR": {"navigation": "ampout.api.admin.site.navigation"},
 }

@@ -1,4 +1,4 @@
-"""Accounts (the tenants), their API keys, and what they have sent."""
+"""Accounts (the tenants), their API keys, what they have sent, and whose database this is."""
 
 import uuid
 
@@ -124,3 +124,18 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+class Installation(models.Model):
+    """Whose database this is: one row, which a backup takes along (`ampout.accounts.installation`)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    name = models.CharField(max_length=64, blank=True, help_text="AMPOUT_INSTALLATION_ID of who sends from it.")
+    database = models.CharField(max_length=64, help_text="Numbers of the server and of the database in it.")
+    adopted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="one_installation"),)
+
+    def __str__(self) -> str:
+        return self.name or "the installation without a name"

@@ -32,6 +32,7 @@ class DataFolder:
         self.sandbox = self.path / "sandbox"
         self.logs = self.path / "log"
         self.keys = self.path / "secrets.json"
+        self.installation_id = self.path / "installation-id"
         self.ports = self.path / "ports.json"
         self.prepared = self.path / "prepared.json"
         self.first_start = self.path / "first-start.json"

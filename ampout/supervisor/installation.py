@@ -9,7 +9,7 @@ from ampout.supervisor.environment import SCALED_FOR_SANDBOX, base_settings, san
 from ampout.supervisor.first_start import FirstStart
 from ampout.supervisor.folder import DataFolder
 from ampout.supervisor.kept_environment import DEFAULT_DATA, PROJECT, keep_environment
-from ampout.supervisor.keys import load_keys
+from ampout.supervisor.keys import load_installation_id, load_keys
 from ampout.supervisor.ports import DEFAULT_WEB_PORT, HOST, sandbox_ports, web_port
 from ampout.supervisor.postgres import PostgresServer
 from ampout.supervisor.processes import Service
@@ -84,6 +84,7 @@ class Installation:
 
     def _make_settings(self) -> dict[str, str]:
         settings = base_settings(self._keys, self.web_port, self._postgres.url, self._valkey.url)
+        settings["AMPOUT_INSTALLATION_ID"] = load_installation_id(self.folder.installation_id)
         settings |= {name: self._given[name] for name in settings if self._given.get(name)}
         if self.sandbox_ports:
             settings |= sandbox_settings(self._given, self.sandbox_ports, self.folder.sandbox / "ca.pem")

@@ -1,7 +1,8 @@
-"""The secrets of one installation, made at its first start and kept in a file that only its owner can read."""
+"""The secrets and the id of one installation, made at its first start and kept in files for its owner alone."""
 
 import json
 import secrets
+import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def load_keys(path: Path, *, may_make: bool) -> Keys:
         ) from None
     except (ValueError, TypeError):
         raise StartError(f"{path} is damaged. Put a copy of it back, or set AMPOUT_DATA to a new folder.") from None
+
+
+def load_installation_id(path: Path) -> str:
+    """What tells this data folder from others, made where it is missing: a database of another one does not send."""
+    if not path.exists():
+        write_privately(path, str(uuid.uuid4()))
+    return path.read_text().strip()
 
 
 def _make_keys(path: Path) -> Keys:

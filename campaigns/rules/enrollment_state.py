@@ -82,6 +82,8 @@ class WaitReason(StrEnum):
     """The credential that sent step 1 is retired, and the campaign does not let the sender change."""
     ACCOUNT_SUSPENDED = "account_suspended"
     """An operator suspended the account."""
+    SENDING_OFF = "sending_off"
+    """The database is a restored copy: nothing is sent from it until its operator adopts it."""
     IN_FLIGHT = "in_flight"
     """A message is planned, claimed or on the wire."""
     BACK_OFF = "back_off"

@@ -25,6 +25,8 @@ class GateName(StrEnum):
     """Whether a fact ended the sequence: a reply, a bounce, a deletion, its last step."""
     SUPPRESSION = "suppression"
     """Whether the address or its domain is suppressed."""
+    INSTALLATION = "installation"
+    """Whether the database is a restored copy, from which nothing is sent."""
     ACCOUNT = "account"
     """Whether an operator suspended the account."""
     MONTHLY_LIMIT = "monthly_limit"
@@ -157,6 +159,13 @@ def _suppression(facts: StepFacts) -> Gate:
         sentence = "The address or its domain is on the account's suppression list: nothing will be sent to it."
         return Gate(GateName.SUPPRESSION, Verdict.STOP, sentence, waits_for=StopReason.SUPPRESSED)
     return _pass(GateName.SUPPRESSION, "Neither the address nor its domain is suppressed.")
+
+
+def _installation(facts: StepFacts) -> Gate:
+    if facts.sending_off:
+        sentence = "The database was restored from a backup: nothing is sent until its operator adopts it."
+        return _wait(GateName.INSTALLATION, sentence, WaitReason.SENDING_OFF)
+    return _pass(GateName.INSTALLATION, "The database is no restored copy.")
 
 
 def _account(facts: StepFacts) -> Gate:
@@ -369,6 +378,7 @@ def _lease(facts: StepFacts) -> Gate:
 _GATES = (
     _stopped,
     _suppression,
+    _installation,
     _account,
     _monthly_limit,
     _campaign,

@@ -46,6 +46,7 @@ class StepFacts:
     has_step: bool = True
     suppressed: bool = False
     suspended: bool = False
+    sending_off: bool = False
     month: MonthlyRoom | None = None
     status: CampaignStatus = CampaignStatus.ACTIVE
     pause_reason: PauseReason | None = None

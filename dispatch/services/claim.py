@@ -11,12 +11,15 @@ from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
+from ampout.accounts import installation
 from ampout.lib import sql
 from dispatch.models import Lane
 
 CLAIM_AHEAD = timedelta(seconds=30)
 
-_LIVE_WORKER = "SELECT 1 FROM dispatch_deliveryworker WHERE id = %(worker)s AND ended_at IS NULL FOR SHARE"
+_LIVE_WORKER = f"""
+SELECT 1 FROM dispatch_deliveryworker WHERE id = %(worker)s AND ended_at IS NULL AND {installation.IS_OWN} FOR SHARE
+"""  # noqa: S608  # constants only
 
 _FORGET_UNANSWERED = """
 UPDATE dispatch_message SET state = 'planned', worker_id = NULL
@@ -83,12 +86,12 @@ def claim_messages(
 ) -> list[Claim]:
     """Claim up to `messages` that are due within 30 s, taking up to `lanes` free lanes for them.
 
-    Nothing is claimed by a loop whose lease was reaped. `held` is what this loop knows to be in its hands: other claims
-    of its own are those whose answer was lost with the connection, and are made anew.
+    Nothing is claimed by a loop whose lease was reaped, nor in a restored copy. `held` is what this loop knows to be in
+    its hands: other claims of its own are those whose answer was lost with the connection, and are made anew.
     """
     facts = {"worker": worker_id, "now": now, "until": now + CLAIM_AHEAD, "lanes": lanes, "messages": messages}
     with transaction.atomic():
-        if not sql.fetch(_LIVE_WORKER, facts):
+        if not sql.fetch(_LIVE_WORKER, facts | installation.facts()):
             return []
         sql.execute(_FORGET_UNANSWERED, {"worker": worker_id, "held": list(held)})
         if lanes > 0:

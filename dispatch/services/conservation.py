@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ampout.accounts import installation
+from ampout.accounts.installation import IS_OFF
 from ampout.accounts.rules.months import month_of
 from ampout.lib import sql
 
-CAMPAIGNS = """
+CAMPAIGNS = f"""
 WITH steps AS (
     SELECT campaign.id AS campaign_id, count(step.id) AS total
     FROM campaigns_campaign campaign LEFT JOIN campaigns_sequencestep step ON step.campaign_id = campaign.id
@@ -27,8 +29,10 @@ WITH steps AS (
     JOIN dispatch_monthlyreservation reservation ON reservation.account_id = account.id
     WHERE campaign.id = ANY(%(campaigns)s) AND reservation.reserved >= account.monthly_limit
       AND reservation.month >= %(month)s AND reservation.counted_at IS NOT NULL
-)"""
-"""How many steps each campaign has, and which of them wait for the month to end: the beginning of a statement."""
+), sending AS (SELECT {IS_OFF} AS is_off)"""  # noqa: S608  # constants only
+"""How many steps each campaign has, which of them wait for the month to end, and whether sending is off: the beginning of
+a statement.
+"""
 
 # Each by (campaign, name): one snapshot, as it is one statement.
 _COUNTS = f"""{CAMPAIGNS}, enrollments AS (
@@ -51,6 +55,7 @@ JOIN campaigns_campaign campaign ON campaign.id = enrollments.campaign_id
 LEFT JOIN dispatch_message message
        ON message.enrollment_id = enrollments.id AND message.step_position = enrollments.next_position
 LEFT JOIN at_limit ON at_limit.campaign_id = campaign.id
+CROSS JOIN sending
 CROSS JOIN LATERAL (VALUES
     (CASE WHEN campaign.status = 'paused' THEN 'paused'
           WHEN at_limit.campaign_id IS NOT NULL
@@ -58,6 +63,7 @@ CROSS JOIN LATERAL (VALUES
                     OR message.id IS NULL AND enrollments.next_due_at <= %(now)s) THEN 'monthly_limit'
           WHEN message.state = 'planned' AND message.due_at IS NULL AND message.reason <> '' THEN message.reason
           WHEN message.state = 'deferred' THEN 'back_off'
+          WHEN sending.is_off AND (message.id IS NOT NULL OR enrollments.next_due_at <= %(now)s) THEN 'sending_off'
           WHEN message.state IN ('planned', 'claimed', 'wire') THEN 'in_flight'
           WHEN enrollments.next_due_at IS NULL AND message.id IS NULL THEN 'not_released'
           WHEN enrollments.next_due_at > %(now)s AND enrollments.wait_reason <> '' THEN enrollments.wait_reason
@@ -105,7 +111,7 @@ class Conservation:
 def conservation_of(campaign_ids: Sequence[uuid.UUID], *, now: datetime) -> dict[uuid.UUID, Conservation]:
     """The account of each of these campaigns, from one snapshot."""
     accounts = {campaign_id: Conservation() for campaign_id in campaign_ids}
-    facts = {"campaigns": list(campaign_ids), "now": now, "month": month_of(now)}
+    facts = {"campaigns": list(campaign_ids), "now": now, "month": month_of(now)} | installation.facts()
     for campaign_id, side, name, count in sql.fetch(_COUNTS, facts):
         if side == "due":
             accounts[campaign_id].due = int(count)

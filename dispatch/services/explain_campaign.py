@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.conf import settings
 
+from ampout.accounts.installation import is_off
 from ampout.accounts.models import Account
 from ampout.lib import clock, sql
 from ampout.lib.mx import MxStatus
@@ -223,6 +224,7 @@ def _credentials(found: ReadWorld, campaign: Campaign) -> Iterator[CredentialGat
 def _read_classes(account: Account, campaign: Campaign, now: datetime) -> Iterator[_Class]:
     known = {
         "suspended": account.suspended_at is not None,
+        "sending_off": is_off(),
         "status": CampaignStatus(campaign.status),
         "pause_reason": PauseReason(campaign.pause_reason) if campaign.pause_reason else None,
         "lacks_postal_address": settings.REQUIRE_POSTAL_ADDRESS and not account.postal_address.strip(),

@@ -29,6 +29,7 @@ from dispatch.rules.message_state import MessageState
 from dispatch.services.completion import open_batch
 from dispatch.services.monthly_limit import check_release
 from dispatch.services.reply_detection import reply_detection_warnings
+from dispatch.services.restored_copy import sending_off_warnings
 
 
 class CampaignActionRefused(AmpoutError):
@@ -81,7 +82,7 @@ def release(
     """
     now = now or clock.utc_now()
     campaign = lock_campaign(account, campaign_id)
-    warnings = _postal_address_warnings(account)
+    warnings = sending_off_warnings() + _postal_address_warnings(account)
     warnings += reply_detection_warnings(
         campaign.credentials.filter(retired_at__isnull=True).order_by("created_at", "pk")
     )

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from ampout.accounts import installation
 from ampout.lib import clock, dice, sql
 from credentials.models import SmtpCredential
 from dispatch.models import Mailbox, MailboxFolder, Message
@@ -86,7 +87,7 @@ SELECT mailbox.credential_id, credential.imap_host || ':' || credential.imap_por
 FROM dispatch_mailbox mailbox JOIN credentials_smtpcredential credential ON credential.id = mailbox.credential_id
 WHERE mailbox.next_poll_at <= %(now)s AND {_USED}
   AND (mailbox.worker_id IS NULL OR mailbox.worker_id = %(worker)s OR mailbox.lease_until < now())
-  AND NOT (mailbox.credential_id = ANY(%(busy)s))
+  AND NOT (mailbox.credential_id = ANY(%(busy)s)) AND {installation.IS_OWN}
 ORDER BY mailbox.next_poll_at
 LIMIT %(limit)s
 FOR UPDATE OF mailbox SKIP LOCKED
@@ -180,11 +181,14 @@ def sync_mailboxes(*, now: datetime) -> None:
 def lease_due(
     worker_id: uuid.UUID, *, now: datetime, room: int, busy: Collection[uuid.UUID] = (), failing: int = 0
 ) -> list[Lease]:
-    """Up to `room` mailboxes that are due. `busy` are those in this loop's hands, `failing` of which had failed."""
+    """Up to `room` mailboxes that are due; none in a restored copy.
+
+    `busy` are those in this loop's hands, `failing` of which had failed.
+    """
     facts = {"worker": worker_id, "now": now, "busy": list(busy), "limit": room * LOOKED_AT}
     with transaction.atomic():
         sql.execute(_ONE_AT_A_TIME)
-        due = [DueMailbox(*row) for row in sql.fetch(_DUE, facts)]
+        due = [DueMailbox(*row) for row in sql.fetch(_DUE, facts | installation.facts())]
         if not due:
             return []
         taken = sql.fetch(_TAKEN, facts | {"logins": [mailbox.login for mailbox in due]})

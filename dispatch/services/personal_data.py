@@ -110,6 +110,7 @@ NOT_PERSONAL: dict[str, dict[tuple[str, ...], str]] = {
     "contenttypes.ContentType": {("app_label", "model"): "names of models"},
     "sessions.Session": {("session_key", "session_data"): OPERATORS},
     "accounts.Account": {("email", "name", "sender_name", "postal_address", "suspension_reason"): OWN},
+    "accounts.Installation": {("name", "database"): "the installation's own name, and numbers of its database"},
     "accounts.ApiKey": {("label", "scopes", "prefix", "digest"): SETTING},
     "accounts.IdempotencyRecord": {
         ("scope", "method", "path", "body_digest"): "who called what, by ids; of the body a hash",

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
+from ampout.accounts import installation
 from ampout.lib import clock, sql
 from campaigns.models import Enrollment
 from campaigns.rules.enrollment_state import StopReason, WaitReason
@@ -68,8 +69,14 @@ class TickResult:
 
 
 def plan(*, now: datetime | None = None) -> TickResult:
-    """One tick: open released batches, give back units, plan what is due, complete what is through."""
+    """One tick: open released batches, give back units, plan what is due, complete what is through.
+
+    Nothing in a restored copy. A database that is nobody's yet becomes this installation's.
+    """
     now = now or clock.utc_now()
+    installation.take_if_free(now)
+    if installation.sending_is_off():
+        return TickResult()
     lanes.add_missing_lanes()
     _take_in_what_is_free(now)
     completion.open_batches(now)

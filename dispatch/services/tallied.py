@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from ampout.accounts import installation
 from ampout.accounts.rules.months import month_of
 from ampout.lib import sql
 from campaigns.rules.enrollment_state import WaitReason
@@ -73,6 +74,8 @@ UNION ALL
 SELECT id, 'paused', '', 1 FROM campaigns_campaign WHERE id = ANY(%(campaigns)s) AND status = 'paused'
 UNION ALL
 SELECT campaign_id, 'at_limit', '', 1 FROM at_limit
+UNION ALL
+SELECT steps.campaign_id, 'sending_off', '', 1 FROM steps CROSS JOIN sending WHERE sending.is_off
 """  # noqa: S608  # constants only
 
 Numbers = Mapping[str, Mapping[str, int]]
@@ -82,6 +85,7 @@ def tallied_conservation_of(campaign_ids: Sequence[uuid.UUID], *, now: datetime)
     """The account of each of these campaigns, from one snapshot."""
     next_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     facts = {"campaigns": list(campaign_ids), "now": now, "next_hour": next_hour, "month": month_of(now)}
+    facts |= installation.facts()
     numbers: dict[uuid.UUID, dict[str, dict[str, int]]] = {
         campaign_id: defaultdict(lambda: defaultdict(int)) for campaign_id in campaign_ids
     }
@@ -105,9 +109,18 @@ def _waiting(of: Numbers) -> dict[str, int]:
     for reason, number in of["later"].items():
         waiting[reason or WaitReason.DELAY] += number
         later += number
-    waiting[WaitReason.MONTHLY_LIMIT if of["at_limit"] else "due"] += of["at_any_time"][""] - later
+    due_now = of["at_any_time"][""] - later
+    if of["sending_off"]:
+        waiting[WaitReason.SENDING_OFF] = waiting.pop(WaitReason.IN_FLIGHT, 0)
+    waiting[_why_due_waits(of)] += due_now
     waiting[WaitReason.NOT_RELEASED] += of["open"][""] - of["at_any_time"][""] - sum(of["under_way"].values())
     return waiting
+
+
+def _why_due_waits(of: Numbers) -> str:
+    if of["at_limit"]:
+        return WaitReason.MONTHLY_LIMIT
+    return WaitReason.SENDING_OFF if of["sending_off"] else "due"
 
 
 def _some(numbers: Mapping[str, int]) -> dict[str, int]:

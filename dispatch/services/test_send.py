@@ -21,6 +21,7 @@ from credentials.models import SmtpCredential
 from dispatch.models import Message
 from dispatch.rules.message_id import make_message_id
 from dispatch.services import monthly_limit
+from dispatch.services.restored_copy import check_sending
 
 ADDRESSES_PER_CALL = 5
 OF_DAY, OF_MONTH = "daily_test_limit_reached", "monthly_limit_reached"
@@ -66,12 +67,14 @@ def send_test(
     """Queue every step to each address, filled with the named contact's fields; they go first and at once.
 
     They are counted under `client_kind`. Raises NotFound, NoEmailsProvided, ValidationFailed (more than 5 addresses),
-    Unprocessable (no enabled credential), PlanLimitReached (no room in this month for a single address).
+    Unprocessable (no enabled credential, or a restored copy), PlanLimitReached (no room in this month for a single
+    address).
     """
     now = now or clock.utc_now()
     campaign = Campaign.objects.of(account).filter(pk=campaign_id, deleted_at__isnull=True).first()
     if campaign is None:
         raise NotFound("campaign_not_found")
+    check_sending()
     contact = _contact(account, contact_id)
     _check_number(emails)
     draft = _Draft(campaign, _credential(campaign), contact, client_kind)

@@ -4,7 +4,7 @@
    A pause, a disabling or a suspension updates these rows and so waits for us, or we see it.
 2. Lock what may be stopped for good: the suppression rows of address and domain for single messages (shared), then the
    enrollments, ids in order.
-3. Mark the messages that are still ours and that all of this lets through.
+3. Mark the messages that are still ours and that all of this lets through, in a database that is no restored copy.
 """
 
 import uuid
@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from ampout.accounts import installation
 from ampout.lib import sql
 
 _ASKED = """
@@ -42,7 +43,7 @@ SELECT account_id, digest FROM campaigns_suppression
 WHERE (account_id, digest) IN (SELECT * FROM unnest(%(accounts)s::uuid[], %(digests)s::bytea[])) AND scope = ''
 ORDER BY account_id, digest FOR SHARE
 """
-_MARK = """
+_MARK = f"""
 UPDATE dispatch_message message
 SET state = 'wire', wire_at = %(now)s, first_attempt_at = COALESCE(first_attempt_at, %(now)s)
 WHERE message.id = ANY(%(ids)s) AND message.state = 'claimed'
@@ -52,8 +53,9 @@ WHERE message.id = ANY(%(ids)s) AND message.state = 'claimed'
       WHERE suppression.account_id = message.account_id AND suppression.scope <> ''
         AND suppression.digest IN (message.recipient_digest, message.domain_digest)
   )
+  AND {installation.IS_OWN}
 RETURNING message.id
-"""
+"""  # noqa: S608  # constants only
 
 
 def commit_wire(worker_id: uuid.UUID, asked: Sequence[tuple[uuid.UUID, int]], *, now: datetime) -> set[uuid.UUID]:
@@ -68,7 +70,7 @@ def commit_wire(worker_id: uuid.UUID, asked: Sequence[tuple[uuid.UUID, int]], *,
         rows = sql.fetch(_ASKED, facts)
         marked_before = {row[0] for row in rows if row[8] == "wire"}
         granted = _let_through([row for row in rows if row[0] not in marked_before])
-        marked = sql.fetch(_MARK, {"ids": granted, "worker": worker_id, "now": now})
+        marked = sql.fetch(_MARK, {"ids": granted, "worker": worker_id, "now": now} | installation.facts())
         return marked_before | {row[0] for row in marked}
 
 

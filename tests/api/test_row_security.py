@@ -30,9 +30,9 @@ TENANT_MODELS = [model for model in MAKERS if plan_for(model).granted and plan_f
 CLOSED_TABLES = {
     *("auth_user", "auth_group", "auth_permission", "auth_user_groups", "auth_user_user_permissions"),
     *("auth_group_permissions", "django_admin_log", "django_content_type", "django_session"),
-    *("dispatch_deliveryworker", "events_webhookloop"),
+    *("dispatch_deliveryworker", "events_webhookloop", "accounts_installation"),
 }
-"""Of the operators, and of the loops: no call needs them."""
+"""Of the operators, the loops, and the whole installation: no call needs them."""
 ASKED_PAST_THE_WALL = {"notice_by_address"}
 WHO = "SELECT current_user, coalesce(current_setting('ampout.account', true), '')"
 

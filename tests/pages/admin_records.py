@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 
-from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, MonthlyUsage
+from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, Installation, MonthlyUsage
 from ampout.events.models import Event, EventLog, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
 from campaigns.models import (
     Batch,
@@ -260,6 +260,9 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     Account: account,
     ApiKey: lambda: factories.make_key(account(), label=HOSTILE).key,
     IdempotencyRecord: idempotency_record,
+    Installation: lambda: Installation.objects.update_or_create(
+        pk=1, defaults={"name": HOSTILE, "database": "7/7", "adopted_at": NOW}
+    )[0],
     MonthlyUsage: lambda: MonthlyUsage.objects.create(account=account(), month=date(2026, 10, 1), sends=7),
     MonthlyReservation: lambda: MonthlyReservation.objects.create(
         account=account(), month=date(2026, 11, 1), reserved=7, counted_at=NOW

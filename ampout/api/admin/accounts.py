@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from ampout.accounts import services
-from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, MonthlyUsage
+from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, Installation, MonthlyUsage
 from ampout.accounts.rules.months import month_of
 from ampout.api.admin.actions import ask, is_confirmed, run_each
 from ampout.api.admin.base import BaseModelAdmin, RecordAdmin
@@ -221,6 +221,14 @@ class MonthlyUsageAdmin(RecordAdmin):
     search_fields = ("account__name", "account__email")
     search_ids = ("account_id",)
     related = ("account",)
+
+
+@admin.register(Installation)
+class InstallationAdmin(RecordAdmin):
+    """Whose database this is; `manage.py adopt` changes it."""
+
+    list_display = ("__str__", "database", "adopted_at")
+    search_fields = ("name",)
 
 
 @admin.register(IdempotencyRecord)

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, MonthlyUsage
+from ampout.accounts.models import Account, ApiKey, IdempotencyRecord, Installation, MonthlyUsage
 from ampout.api.admin.columns import list_url, options_of, permission
 from ampout.api.admin.ledger import MessageAdmin
 from ampout.events.models import Event, EventLog, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookLoop
@@ -51,6 +51,7 @@ from dispatch.models import (
     Notice,
 )
 from dispatch.rules.message_state import OUTSTANDING, UNSTARTED, MessageState
+from dispatch.services.installation import sending_is_off
 
 MENU: dict[str, dict[type[models.Model], str]] = {
     "Outreach": {
@@ -97,6 +98,7 @@ MENU: dict[str, dict[type[models.Model], str]] = {
         MonthlyUsage: "bar_chart",
         MonthlyReservation: "data_usage",
         IdempotencyRecord: "repeat",
+        Installation: "home_work",
     },
     "Operators": {User: "person", Group: "group", LogEntry: "history"},
 }
@@ -128,8 +130,14 @@ def _items(request: HttpRequest, icons: dict[type[models.Model], str]) -> list[d
     ]
 
 
+def environment(_request: HttpRequest) -> list[str] | None:
+    """The label at the top of every page while nothing is sent."""
+    return ["Sending is off", "danger"] if sending_is_off() else None
+
+
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the figures to the first page, for those who may see the ledger."""
+    """Add the figures to the first page, for those who may see the ledger, and why nothing is sent, for everybody."""
+    context["sending_is_off"] = sending_is_off()
     if request.user.has_perm("dispatch.view_message"):
         context["figures"] = figures()
     return context

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
+from ampout.accounts import installation
 from ampout.events.models import WebhookDelivery, WebhookEndpoint
 from ampout.events.rules.delivery_state import DeliveryState
 from ampout.events.rules.envelope import EventFacts, body_of
@@ -20,7 +21,7 @@ from ampout.lib import sql
 
 HELD_AFTER_OUR_ERROR = timedelta(seconds=60)
 
-_CLAIM = """
+_CLAIM = f"""
 UPDATE events_webhookendpoint SET loop_id = %(loop)s
 WHERE id IN (
     SELECT endpoint.id
@@ -39,9 +40,9 @@ WHERE id IN (
     ORDER BY endpoint.served_at NULLS FIRST
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
-)
+) AND {installation.IS_OWN}
 RETURNING id
-"""
+"""  # noqa: S608  # constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,19 @@ class Turn:
 
 
 def claim_endpoints(loop_id: uuid.UUID, *, now: datetime, limit: int, failing: bool) -> list[uuid.UUID]:
-    """Take endpoints that have something due and no live loop, those served longest ago first.
+    """Take endpoints that have something due and no live loop, those served longest ago first. None in a restored copy.
 
     `failing` asks for those that keep failing, which are only probed; otherwise for the others.
     """
     if limit <= 0:
         return []
-    facts = {"loop": loop_id, "now": now, "limit": limit, "failing": failing, "open": FAILURES_TO_OPEN}
+    facts = installation.facts() | {
+        "loop": loop_id,
+        "now": now,
+        "limit": limit,
+        "failing": failing,
+        "open": FAILURES_TO_OPEN,
+    }
     with transaction.atomic():
         return [row[0] for row in sql.fetch(_CLAIM, facts)]
 
@@ -89,7 +96,8 @@ def hold_endpoint(endpoint_id: uuid.UUID, *, now: datetime) -> None:
 
 
 def next_turn(loop_id: uuid.UUID, endpoint_id: uuid.UUID, *, now: datetime, limit: int) -> Turn:
-    """The next calls to an endpoint, oldest first; none when it was disabled, deleted, held back or taken over.
+    """The next calls to an endpoint, oldest first; none when it was disabled, deleted, held back or taken over, and
+    in a restored copy.
 
     Raises crypto.DecryptionFailed when its secret or URL cannot be read.
     """
@@ -97,6 +105,8 @@ def next_turn(loop_id: uuid.UUID, endpoint_id: uuid.UUID, *, now: datetime, limi
         pk=endpoint_id, loop_id=loop_id, disabled_at__isnull=True, deleted_at__isnull=True
     ).first()
     if endpoint is None or (endpoint.hold_until is not None and endpoint.hold_until > now):
+        return Turn([], 0)
+    if installation.sending_is_off():
         return Turn([], 0)
     width = calls_side_by_side(endpoint.consecutive_failures)
     due = WebhookDelivery.everywhere.filter(endpoint_id=endpoint_id, state=DeliveryState.PENDING.value, due_at__lte=now)
