@@ -182,6 +182,12 @@ COMPLAINT_RATE_THRESHOLD = env.percent("COMPLAINT_RATE_THRESHOLD", "0.3")
 LOGIN_REFUSALS_LIMIT = env.number("LOGIN_REFUSALS_LIMIT", 10, minimum=1)
 RETENTION_DAYS = env.number("RETENTION_DAYS", 90, minimum=1)
 EVENTS_RETENTION_DAYS = env.number("EVENTS_RETENTION_DAYS", 90, minimum=1)
+
+# -- Watching
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")
+READY_DUE_SECONDS = env.number("READY_DUE_SECONDS", 600, minimum=1)
+READY_UNKNOWN_MESSAGES = env.number("READY_UNKNOWN_MESSAGES", 100)
+
 # A failpoint kills the process at a named place of a send; only tests may set one.
 CRASH_AT = env.text("AMPOUT_CRASH_AT", "") if TESTING else ""
 

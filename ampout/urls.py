@@ -9,6 +9,8 @@ from ampout.api.openapi import views as openapi
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("openapi.json", openapi.openapi_json, name="openapi"),

@@ -8,15 +8,17 @@ from celery import shared_task
 from ampout.lib.shutdown import stop_requested
 from dispatch.services import close_months as close_months_service
 from dispatch.services import deliver as deliver_service
-from dispatch.services import erasure, mx, notices, poll_loop, retention, tallies
+from dispatch.services import erasure, fact_counts, mx, notices, poll_loop, retention, tallies, ticks
 from dispatch.services import plan as plan_service
 from dispatch.services import reconcile as reconcile_service
 
 
 @shared_task(name="dispatch.tasks.plan")
 def plan() -> None:
-    """Give slots to what is due."""
+    """Give slots to what is due, and leave a trace of having been woken, and of having come to the end."""
+    ticks.record_tick(ticks.BEAT)
     plan_service.plan()
+    ticks.record_tick(ticks.PLAN)
 
 
 @shared_task(name="dispatch.tasks.look_up_mx")
@@ -65,6 +67,12 @@ def close_months() -> None:
 def fold_tallies() -> None:
     """Put together what the triggers counted since the last time."""
     tallies.fold_tallies()
+
+
+@shared_task(name="dispatch.tasks.count_facts")
+def count_facts() -> None:
+    """Add to the counters what happened since the last time."""
+    fact_counts.count_facts()
 
 
 @shared_task(name="dispatch.tasks.forget_old")

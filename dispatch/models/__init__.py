@@ -9,12 +9,15 @@ from dispatch.models.monthly_reservation import MonthlyReservation
 from dispatch.models.mx_verdict import MxVerdict
 from dispatch.models.notice import Feedback, Notice
 from dispatch.models.tally import MessageTally
+from dispatch.models.watch import CountMark, FactCount, Tick
 
 __all__ = [
     "Attempt",
     "CapWarning",
+    "CountMark",
     "DailyUsage",
     "DeliveryWorker",
+    "FactCount",
     "Feedback",
     "HealthDue",
     "Hit",
@@ -26,4 +29,5 @@ __all__ = [
     "MonthlyReservation",
     "MxVerdict",
     "Notice",
+    "Tick",
 ]

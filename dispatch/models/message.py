@@ -125,6 +125,8 @@ class Message(AccountOwned):
                 condition=Q(state__in=["accepted", "unknown"]),
                 name="message_sent",
             ),
+            # What nobody knows the fate of, over all accounts: what monitors ask for.
+            models.Index(fields=["wire_at"], condition=Q(state="unknown"), name="message_undecided"),
             # What a reply or a bounce refers to, where the provider replaced our Message-ID.
             models.Index(
                 fields=["delivered_message_id"],

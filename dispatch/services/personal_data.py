@@ -145,6 +145,9 @@ NOT_PERSONAL: dict[str, dict[tuple[str, ...], str]] = {
     "campaigns.EnrollmentTally": {("status", "standing", "stop_reason"): CODE},
     "campaigns.DueTally": {("wait_reason",): CODE},
     "dispatch.MessageTally": {("state",): CODE},
+    "dispatch.Tick": {("name",): CODE},
+    "dispatch.FactCount": {("source", "label"): CODE},
+    "dispatch.CountMark": {("source",): CODE},
     "dispatch.Message": {
         ("recipient_digest", "domain_digest"): KEYED,
         ("message_id", "delivered_message_id"): "made at random by us, or given by the provider",

@@ -30,8 +30,10 @@ from credentials.models import ProviderHook, SmtpCredential
 from dispatch.models import (
     Attempt,
     CapWarning,
+    CountMark,
     DailyUsage,
     DeliveryWorker,
+    FactCount,
     Feedback,
     HealthDue,
     Hit,
@@ -43,6 +45,7 @@ from dispatch.models import (
     MonthlyReservation,
     MxVerdict,
     Notice,
+    Tick,
 )
 from tests import factories
 
@@ -304,6 +307,9 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     DeliveryWorker: lambda: DeliveryWorker.objects.create(name=f"host{next(_numbers)}", lease_until=NOW),
     Mailbox: mailbox,
     MailboxFolder: lambda: MailboxFolder.objects.create(mailbox=mailbox(), name=HOSTILE, role="junk"),
+    Tick: lambda: Tick.objects.create(name=f"part{next(_numbers)}", ticked_at=NOW),
+    FactCount: lambda: FactCount.objects.create(source="events", label=f"kind{next(_numbers)}", count=7),
+    CountMark: lambda: CountMark.objects.create(source=f"table{next(_numbers)}", seen_at=NOW),
     MxVerdict: lambda: MxVerdict.objects.create(domain=domain(), status="present", checked_at=NOW),
     User: lambda: User.objects.create(username=f"user{next(_numbers)}", password=PASSWORD_HASH),
     Group: lambda: Group.objects.create(name=f"{HOSTILE}{next(_numbers)}"),

@@ -13,6 +13,7 @@ from ampout.api.admin import (
     mailboxes,
     operators,
     tallies,
+    watch,
     webhooks,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "mailboxes",
     "operators",
     "tallies",
+    "watch",
     "webhooks",
 ]
 

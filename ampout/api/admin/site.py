@@ -36,8 +36,10 @@ from credentials.models import ProviderHook, SmtpCredential
 from dispatch.models import (
     Attempt,
     CapWarning,
+    CountMark,
     DailyUsage,
     DeliveryWorker,
+    FactCount,
     Feedback,
     HealthDue,
     Hit,
@@ -49,6 +51,7 @@ from dispatch.models import (
     MonthlyReservation,
     MxVerdict,
     Notice,
+    Tick,
 )
 from dispatch.rules.message_state import OUTSTANDING, UNSTARTED, MessageState
 from dispatch.services.installation import sending_is_off
@@ -92,6 +95,7 @@ MENU: dict[str, dict[type[models.Model], str]] = {
         WebhookAttempt: "call_made",
         WebhookLoop: "memory",
     },
+    "Engine": {Tick: "timer", FactCount: "monitoring", CountMark: "bookmark"},
     "Accounts": {
         Account: "apartment",
         ApiKey: "vpn_key",

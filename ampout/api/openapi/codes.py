@@ -45,7 +45,10 @@ CODES: dict[str, tuple[int, str]] = {
     "no_pending_enrollments": (422, "nobody waits for this batch"),
     "rate_limited": (429, "too many requests; `Retry-After` says in how many seconds it may go on"),
     "internal_error": (500, "our fault; it is in the server's log"),
-    "unavailable": (503, "a provider's call cannot be checked just now; it is to be sent again"),
+    "unavailable": (
+        503,
+        "a provider's call cannot be checked just now and is to be sent again; or the installation is not ready",
+    ),
 }
 
 ERROR = Shape(

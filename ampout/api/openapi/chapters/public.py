@@ -1,9 +1,10 @@
 """What needs no key."""
 
 from ampout.api.openapi.operations import Chapter, Example, Operation
-from ampout.api.openapi.shapes import object_of, one_of
+from ampout.api.openapi.shapes import FLAG, NUMBER, TEXT, map_of, object_of, one_of, or_null
 
 _TOKEN = {"token": "token"}
+_CHECK = object_of({"ok": FLAG, "value": or_null(NUMBER), "limit": or_null(NUMBER), "message": TEXT})
 
 CHAPTER = Chapter(
     "Without a key",
@@ -61,6 +62,29 @@ CHAPTER = Chapter(
             answer=object_of({"status": one_of(["ok"])}),
             public=True,
             example=Example(answer={"status": "ok"}),
+        ),
+        Operation(
+            method="GET",
+            path="/readyz",
+            summary="Whether the installation does its work",
+            text="""\
+200 while all is well. Otherwise 503 with the code `unavailable`, whose `message` says in a sentence what is wrong, and
+whose `details` has the same `checks`. Ages are seconds. Strangers get no `checks`: see
+[Monitor](../howto/monitor.md#who-may-ask).""",
+            answer=object_of({"status": one_of(["ready"]), "checks": map_of(_CHECK)}),
+            codes=("unavailable",),
+            public=True,
+            example=Example(refused=(503, "unavailable")),
+        ),
+        Operation(
+            method="GET",
+            path="/metrics",
+            summary="Metrics for Prometheus",
+            text="In its text format, or as OpenMetrics. [Monitor](../howto/monitor.md) names them, and says who may ask.",
+            answer={"type": "string"},
+            answer_type="text/plain",
+            codes=("unauthorized", "unavailable"),
+            public=True,
         ),
     ),
 )
