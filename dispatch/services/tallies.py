@@ -73,7 +73,6 @@ SELECT campaign_id FROM (
     SELECT campaign_id, count(*) AS added FROM {tally} WHERE NOT is_folded GROUP BY campaign_id
 ) AS recent
 WHERE added * 10 > (SELECT count(*) FROM {tally} WHERE {tally}.campaign_id = recent.campaign_id)
-LIMIT %(limit)s
 """
 # Two that fold at once each take other rows; who reads meanwhile sees the rows of before, or those of after.
 _FOLD = """
@@ -100,14 +99,11 @@ def fold_tallies() -> int:
 
 
 def _fold(tally: str) -> int:
-    folded = 0
-    while True:
-        found = sql.fetch(_TO_FOLD.format(tally=tally), {"limit": FOLDED_AT_ONCE})
+    found = [row[0] for row in sql.fetch(_TO_FOLD.format(tally=tally))]
+    for start in range(0, len(found), FOLDED_AT_ONCE):
         with transaction.atomic():
-            sql.execute(_said(_FOLD, tally), {"campaigns": [row[0] for row in found]})
-        folded += len(found)
-        if len(found) < FOLDED_AT_ONCE:
-            return folded
+            sql.execute(_said(_FOLD, tally), {"campaigns": found[start : start + FOLDED_AT_ONCE]})
+    return len(found)
 
 
 def differences() -> Iterator[str]:

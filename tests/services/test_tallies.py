@@ -51,6 +51,15 @@ def test_folding_changes_no_number_and_leaves_no_two_rows_alike(desk: Desk) -> N
     assert all(tally.objects.filter(is_folded=False).count() == 0 for tally in TALLIES)
 
 
+def test_folding_takes_many_campaigns_a_few_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        some_work(desk)
+    monkeypatch.setattr("dispatch.services.tallies.FOLDED_AT_ONCE", 2)
+    fold_tallies()
+    assert list(differences()) == []
+    assert all(tally.objects.filter(is_folded=False).count() == 0 for tally in TALLIES)
+
+
 def test_folding_again_has_nothing_to_do(desk: Desk) -> None:
     some_work(desk)
     fold_tallies()
