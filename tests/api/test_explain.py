@@ -8,10 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ampout.accounts.models import Account
-from ampout.lib import clock
+from ampout.lib import clock, sql
 from campaigns.models import Campaign, Enrollment
 from credentials.models import SmtpCredential
-from dispatch.services import lanes, lifecycle, plan, senders
+from dispatch import world_reads
+from dispatch.rules.gates import GateName
+from dispatch.services import explain, explain_campaign, forecast, lanes, lifecycle, plan, senders
 from tests import factories
 from tests.conftest import ApiClient
 
@@ -58,7 +60,7 @@ def test_each_gate_has_a_verdict_and_a_sentence(api: ApiClient, campaign: Campai
     [enrolled] = enroll(campaign, 1)
     release(campaign)
     answer = api.get(f"/enrollments/{enrolled.pk}/explain").json()
-    assert [one["gate"] for one in answer["gates"]][:3] == ["stopped", "suppression", "account"]
+    assert [one["gate"] for one in answer["gates"]] == [gate.value for gate in GateName]
     assert {one["verdict"] for one in answer["gates"]} == {"pass"}
     assert all(one["sentence"].endswith(".") for one in answer["gates"])
     assert answer["earliest_at"] == answer["expected_at"] == answer["at"]
@@ -190,3 +192,27 @@ def test_what_is_not_there_is_not_found(
     for missing in (campaign.pk, enrolled.pk):
         answer = other_api.get(path.format(missing))
         assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
+# -- One snapshot
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/enrollments/{1}/explain", "/campaigns/{0}/explain", "/campaigns/{0}/forecast"])
+def test_everything_is_read_in_one_snapshot_that_writes_nothing(
+    api: ApiClient, campaign: Campaign, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    [enrolled] = enroll(campaign, 1)
+    release(campaign)
+    read_world, seen = world_reads.read_world, []
+
+    def watched(asked: Any) -> Any:
+        seen.append(
+            sql.fetch("SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only')")
+        )
+        return read_world(asked)
+
+    for module in (explain, explain_campaign, forecast):
+        monkeypatch.setattr(module, "read_world", watched)
+    assert api.get(path.format(campaign.pk, enrolled.pk)).status_code == 200
+    assert seen == [[("repeatable read", "on")]]
