@@ -33,6 +33,7 @@ class CeleryConfiguration:
     # An early acknowledgement loses a tick at most, and the next one comes within seconds.
     task_acks_late = False
     worker_cancel_long_running_tasks_on_connection_loss = False
+    beat_scheduler = "ampout.beat:SoleScheduler"
     beat_schedule: ClassVar[dict[str, Any]] = {
         # Gives slots to what is due.
         "plan": _entry("dispatch.tasks.plan", settings.PLAN_EVERY_SECONDS),

@@ -30,8 +30,8 @@ WITH steps AS (
     WHERE campaign.id = ANY(%(campaigns)s) AND reservation.reserved >= account.monthly_limit
       AND reservation.month >= %(month)s AND reservation.counted_at IS NOT NULL
 ), sending AS (SELECT {IS_OFF} AS is_off)"""  # noqa: S608  # constants only
-"""How many steps each campaign has, which of them wait for the month to end, and whether sending is off: the beginning of
-a statement.
+"""How many steps each campaign has, which of them wait for the month to end, and whether sending is off: what statements
+begin with.
 """
 
 # Each by (campaign, name): one snapshot, as it is one statement.
