@@ -114,6 +114,20 @@ def test_its_examples_fit_its_schemas(operation: Operation) -> None:
         check(described["requestBody"]["content"]["application/json"]["schema"], shown["body"])
 
 
+def test_every_refusal_is_shown_by_one_of_its_own_codes() -> None:
+    described = description()
+    refusals = [
+        (status, answer["content"]["application/json"])
+        for call in [call for path in described["paths"].values() for call in path.values()]
+        for status, answer in [*call["responses"].items(), *described["components"]["responses"].items()]
+        if status >= "4" and "application/json" in answer.get("content", {})
+    ]
+    assert refusals
+    for status, content in refusals:
+        check(content["schema"], content["example"])
+        assert CODES[content["example"]["code"]][0] == int(status)
+
+
 def check(schema: dict[str, Any], value: Any) -> None:
     whole = {"components": description()["components"]} | schema
     jsonschema_rs.Draft202012Validator(whole, validate_formats=True).validate(value)

@@ -18,6 +18,7 @@ from ampout.api.openapi.operations import Chapter, Operation
 from ampout.api.openapi.samples import complete, path_of, sample_value, with_ids
 from ampout.api.openapi.shapes import Shape, object_of
 from ampout.api.scopes import scope_for
+from ampout.lib.errors import envelope
 
 VERSION = "1.0.0"
 """Of the contract, not of the program."""
@@ -208,12 +209,18 @@ def _refused_with(codes: list[str], *, limited: bool = False) -> dict[str, Any]:
     status = CODES[codes[0]][0]
     described: dict[str, Any] = {
         "description": ", ".join(f"`{code}`" for code in codes),
-        "content": {"application/json": {"schema": error_with(codes)}},
+        "content": {"application/json": {"schema": error_with(codes), "example": _sample_refusal(codes[0])}},
     }
     headers = _limit_headers() if limited and status not in {400, 401} else {}
     if status == 429:
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     return described | ({"headers": headers} if headers else {})
+
+
+def _sample_refusal(code: str) -> dict[str, Any]:
+    """Shown for it; a sample made of the schema would always be of the first code there is."""
+    meaning = re.sub(r"[`\[\]]|\([^)]*\)", "", CODES[code][1].partition(";")[0])
+    return envelope(code, f"{meaning[0].upper()}{meaning[1:]}.")
 
 
 def _common_responses() -> dict[str, Any]:
