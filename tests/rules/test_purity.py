@@ -16,7 +16,7 @@ RULE_FILES = sorted(
     path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "rules" in path.parts
 )
 
-PURE_KERNEL = {"ampout.lib.text", "ampout.lib.mx", "ampout.lib.addresses"}
+PURE_KERNEL = {"ampout.lib.text", "ampout.lib.mx", "ampout.lib.addresses", "ampout.lib.redaction"}
 """Plain values and functions of the kernel that rules may use; `addresses` parses by a pure library."""
 IMPURE_MODULES = {
     *("asyncio", "concurrent", "multiprocessing", "queue", "sched", "signal", "subprocess", "threading", "_thread"),
