@@ -21,6 +21,8 @@ class Figures:
     without_slot: int = 0
     undecided: int = 0
     """Messages that are unknown and inside their grace period."""
+    sending_off: bool = False
+    """Whether the database is a restored copy that nobody has adopted."""
     stuck: int = 0
     """Messages in the hands of loops that are dead for longer than healing takes."""
     poll_lag: float = 0.0
@@ -32,6 +34,8 @@ class Figures:
     """By kind, those with a lease."""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By source and label."""
+    sending_off: str = ""
+    """Why nothing leaves this database, in a sentence; empty while it may send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def judge_readiness(figures: Figures | None, broker_queue: int | None, limits: L
     broker = _broker(broker_queue)
     if figures is None:
         unasked = Check(False, None, None, "Not known, because the database does not answer.")
-        names = ("beat", "planner", "queue", "unknown", "claims")
+        names = ("beat", "planner", "sending", "queue", "unknown", "claims")
         silent = Check(False, None, None, "The database does not answer.")
         return {"database": silent, "broker": broker} | dict.fromkeys(names, unasked)
     return {
@@ -66,6 +70,7 @@ def judge_readiness(figures: Figures | None, broker_queue: int | None, limits: L
         "broker": broker,
         "beat": _beat(figures.beat_age, limits.period_seconds * MISSED_TICKS),
         "planner": _planner(figures.plan_age, limits.period_seconds * UNFINISHED_PLANS),
+        "sending": _sending(figures.sending_off),
         "queue": _queue(figures.queue_age, limits.due_seconds),
         "unknown": _unknown(figures.undecided, limits.undecided),
         "claims": _claims(figures.stuck),
@@ -94,6 +99,13 @@ def _planner(age: float | None, limit: int) -> Check:
         words = f"The planner last came to its end {age:.0f} s ago: look for its errors in the workers' logs."
         return Check(False, age, limit, words)
     return Check(True, age, limit, f"The planner came to its end {age:.0f} s ago.")
+
+
+def _sending(is_off: bool) -> Check:
+    if is_off:
+        words = "Sending is off: this database belongs to another installation, or is a copy. See manage.py adopt."
+        return Check(False, None, None, words)
+    return Check(True, None, None, "This database is the installation's own, and may send.")
 
 
 def _queue(age: float, limit: int) -> Check:

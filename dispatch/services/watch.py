@@ -5,10 +5,13 @@ was sent. All of it is in the database, so every web process gives the same answ
 """
 
 from collections import defaultdict
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from ampout.accounts import installation
+from ampout.accounts.installation import IS_OFF
 from ampout.events.rules.retry import FAILURES_TO_OPEN
 from ampout.lib import sql
 from dispatch.gateways import broker
@@ -24,7 +27,7 @@ LOOPS = ("deliver", "poll", "webhooks")
 STATES = tuple(sorted(state.value for state in OUTSTANDING | {MessageState.UNKNOWN}))
 
 # What waits for its lane's back-off, or for its owner, is not late.
-_FIGURES = """
+_FIGURES = f"""
 SELECT 'age', name, EXTRACT(epoch FROM now() - ticked_at)::float8 FROM dispatch_tick
 UNION ALL
 SELECT 'messages', 'planned', count(*) FROM dispatch_message WHERE state = 'planned' AND due_at IS NOT NULL
@@ -48,6 +51,8 @@ SELECT 'number', 'stuck', count(*) FROM dispatch_message message
 LEFT JOIN dispatch_deliveryworker worker ON worker.id = message.worker_id
 WHERE message.state IN ('claimed', 'wire')
   AND (worker.id IS NULL OR COALESCE(worker.ended_at, worker.lease_until) < now() - make_interval(secs => %(healing)s))
+UNION ALL
+SELECT 'number', 'sending_off', {IS_OFF}::int
 UNION ALL
 SELECT 'lag', 'queue', EXTRACT(epoch FROM now() - due_at)::float8 FROM (
     SELECT message.due_at FROM dispatch_message message
@@ -91,7 +96,7 @@ UNION ALL
 SELECT 'loops', 'webhooks', count(*) FROM events_webhookloop WHERE lease_until > now()
 UNION ALL
 SELECT source, label, count FROM dispatch_factcount
-"""
+"""  # noqa: S608  # constants only
 
 
 def read_figures() -> Figures:
@@ -110,6 +115,7 @@ def read_figures() -> Figures:
         due=int(numbers["due"]),
         without_slot=int(numbers["without_slot"]),
         undecided=int(numbers["undecided"]),
+        sending_off=bool(numbers["sending_off"]),
         stuck=int(numbers["stuck"]),
         poll_lag=lags.get("poll", 0.0),
         webhook_lag=lags.get("webhook", 0.0),
@@ -120,12 +126,13 @@ def read_figures() -> Figures:
     )
 
 
-def facts() -> dict[str, int]:
+def facts() -> dict[str, Any]:
     """What the statement is given."""
     return {
         "grace": settings.UNKNOWN_GRACE_SECONDS,
         "healing": settings.RECONCILE_EVERY_SECONDS * HEALING_PERIODS,
         "failing": FAILURES_TO_OPEN,
+        **installation.facts(),
     }
 
 

@@ -31,6 +31,7 @@ def test_all_is_well() -> None:
         ({"queue_age": 600.1}, "queue"),
         ({"undecided": 101}, "unknown"),
         ({"stuck": 1}, "claims"),
+        ({"sending_off": True}, "sending"),
     ],
 )
 def test_each_figure_past_its_limit_is_one_failed_check(figures: dict[str, Any], name: str) -> None:
@@ -55,11 +56,11 @@ def test_a_broker_that_is_away_fails_alone() -> None:
 
 
 def test_without_a_database_nothing_is_known_but_the_broker() -> None:
-    assert failing(None) == ["database", "beat", "planner", "queue", "unknown", "claims"]
+    assert failing(None) == ["database", "beat", "planner", "sending", "queue", "unknown", "claims"]
 
 
 @given(st.builds(Figures, beat_age=st.none() | st.floats(0, 1e9), queue_age=st.floats(0, 1e9), stuck=st.integers(0)))
 def test_every_check_says_something(figures: Figures) -> None:
     checks = judge_readiness(figures, 0, LIMITS)
-    assert len(checks) == 7
+    assert len(checks) == 8
     assert all(check.message.endswith(".") for check in checks.values())

@@ -5,7 +5,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from ampout.supervisor.errors import StartError
-from ampout.supervisor.keys import load_keys
+from ampout.supervisor.keys import load_installation_id, load_keys
 
 
 def test_keys_are_made_once_and_kept(tmp_path: Path) -> None:
@@ -44,3 +44,11 @@ def test_a_damaged_file_is_refused_and_kept(tmp_path: Path, text: str) -> None:
     with pytest.raises(StartError, match=r"secrets\.json is damaged\. Put a copy of it back"):
         load_keys(tmp_path / "secrets.json", may_make=True)
     assert (tmp_path / "secrets.json").read_text() == text
+
+
+def test_a_data_folder_has_an_id_of_its_own_that_stays(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    first = load_installation_id(one)
+    assert load_installation_id(one) == first
+    assert load_installation_id(other) != first
+    assert stat.S_IMODE(one.stat().st_mode) == 0o600
