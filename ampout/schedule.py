@@ -53,9 +53,9 @@ class CeleryConfiguration:
         "judge_notices": _entry("dispatch.tasks.judge_notices", settings.PLAN_EVERY_SECONDS),
         # Puts together what the triggers counted, so that a campaign is shown as fast while it sends.
         "fold_tallies": _entry("dispatch.tasks.fold_tallies", 10),
-        # Writes down what was sent in months that ended a week ago; often, so that a restart of beat delays it little.
         # Adds to the counters of /metrics what was not counted yet.
         "count_facts": _entry("dispatch.tasks.count_facts", 10),
+        # Writes down what was sent in months that ended a week ago; often, so that a restart of beat delays it little.
         "close_months": _entry("dispatch.tasks.close_months", 600),
         # Empties the mails and calls that are older than RETENTION_DAYS.
         "forget_old": _entry("dispatch.tasks.forget_old", 600),

@@ -34,8 +34,6 @@ class Figures:
     """By kind, those with a lease."""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By source and label."""
-    sending_off: str = ""
-    """Why nothing leaves this database, in a sentence; empty while it may send."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ class Figured(Collector):
             ("ampout_claims_stuck", "Messages that dead loops hold and nobody heals.", figures.stuck),
         )
         yield from (GaugeMetricFamily(name, meaning, value) for name, meaning, value in told)
+        off = int(figures.sending_off)
+        yield GaugeMetricFamily("ampout_sending_off", "Whether nothing may leave, as this is a restored copy.", off)
         yield _by("ampout_loops", "Loops with a lease.", "kind", figures.loops)
 
     def _broker(self) -> Iterator[Metric]:

@@ -10,8 +10,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from pytest_django.fixtures import Settings
 
-from ampout.accounts.models import Account
+from ampout.accounts import installation
+from ampout.accounts.models import Account, Installation
 from ampout.events.kinds import EventKind
+from ampout.lib import clock
 from dispatch.models import FactCount, Message, Tick
 from dispatch.services import watch
 from dispatch.services.ticks import BEAT, PLAN, record_tick
@@ -82,6 +84,16 @@ def test_one_whose_beat_stands_still_is_not(ticking: None) -> None:
     assert answer.json()["message"].startswith("The last tick of beat arrived ")
     checks = answer.json()["details"]["checks"]
     assert [name for name, check in checks.items() if not check["ok"]] == ["beat"]
+
+
+def test_a_copy_that_nobody_adopted_is_not(ticking: None) -> None:
+    installation.take(clock.utc_now())
+    assert ask("/readyz").status_code == 200
+    Installation.objects.update(database="another one")
+    answer = ask("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["message"].startswith("Sending is off: ")
+    assert samples(ask("/metrics").content.decode())["ampout_sending_off"] == 1
 
 
 def test_one_whose_broker_is_away_is_not(ticking: None, settings: Settings) -> None:
