@@ -166,7 +166,7 @@ def test_an_erasure_that_comes_second_clears_what_was_written() -> None:
     assert (made.text, made.sender) == ("", "")
 
 
-def erased_with(desk: Desk, sent: Message) -> Callable[[], None]:
+def erased_with(desk: Desk, sent: Message) -> Callable[[], object]:
     """The erasure of the person that a message went to, to be called."""
     assert sent.contact_id is not None
     contact_id = sent.contact_id
