@@ -31,6 +31,7 @@ CLOSED_TABLES = {
     *("auth_user", "auth_group", "auth_permission", "auth_user_groups", "auth_user_user_permissions"),
     *("auth_group_permissions", "django_admin_log", "django_content_type", "django_session"),
     *("dispatch_deliveryworker", "events_webhookloop", "accounts_installation"),
+    *("dispatch_tick", "dispatch_factcount", "dispatch_countmark"),
 }
 """Of the operators, the loops, and the whole installation: no call needs them."""
 ASKED_PAST_THE_WALL = {"notice_by_address"}

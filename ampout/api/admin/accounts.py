@@ -228,6 +228,7 @@ class InstallationAdmin(RecordAdmin):
     """Whose database this is; `manage.py adopt` changes it."""
 
     list_display = ("__str__", "database", "adopted_at")
+    list_filter = ("adopted_at",)
     search_fields = ("name",)
 
 
