@@ -14,14 +14,15 @@ EXCEPTION WHEN insufficient_privilege OR feature_not_supported OR undefined_func
 END $$
 """
 
-# Asked also while the call of an account is answered, which may not see the row itself.
+# Asked also while the call of an account is answered, which may not see the row itself. PL/pgSQL keeps its plans.
 IS_FOREIGN = """
-CREATE FUNCTION accounts_sending_is_off(installation text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION accounts_sending_is_off(installation text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path FROM CURRENT SET ampout.account = '' AS $$
-    SELECT EXISTS (
+BEGIN
+    RETURN EXISTS (
         SELECT FROM accounts_installation WHERE name <> installation OR database <> accounts_database_identity()
-    )
-$$
+    );
+END $$
 """
 
 
