@@ -30,9 +30,7 @@ WITH steps AS (
     WHERE campaign.id = ANY(%(campaigns)s) AND reservation.reserved >= account.monthly_limit
       AND reservation.month >= %(month)s AND reservation.counted_at IS NOT NULL
 ), sending AS (SELECT {IS_OFF} AS is_off)"""  # noqa: S608  # constants only
-"""How many steps each campaign has, which of them wait for the month to end, and whether sending is off: what statements
-begin with.
-"""
+"""What statements begin with: each campaign's steps, whether it waits for the month to end, whether sending is off."""
 
 # Each by (campaign, name): one snapshot, as it is one statement.
 _COUNTS = f"""{CAMPAIGNS}, enrollments AS (
