@@ -255,7 +255,12 @@ def _content(operation: Operation) -> dict[str, Any]:
 def answer_of(operation: Operation) -> Any:
     """The answer of the example, in full."""
     shapes = {shape.name: shape.schema for shape in chapters.SHAPES}
-    return complete(operation.answer or {}, with_ids(operation.example.answer), shapes)
+    answer = complete(operation.answer or {}, with_ids(operation.example.answer), shapes)
+    asked_for = re.findall(r"\{(\w+_id)\}", operation.path)
+    if asked_for and operation.status == 200 and isinstance(answer, dict) and "id" in answer:
+        # What is made has an id of its own; all else answers what was asked for.
+        answer["id"] = sample_value(operation, asked_for[-1])
+    return answer
 
 
 def _limit_headers() -> dict[str, Any]:
