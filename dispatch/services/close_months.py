@@ -29,7 +29,8 @@ CROSS JOIN LATERAL (
                                       '-infinity')
     GROUP BY 1, 2
 ) counted
-WHERE NOT EXISTS (SELECT 1 FROM dispatch_message message WHERE message.state = 'wire' AND message.wire_at < %(end)s)
+WHERE NOT EXISTS (SELECT 1 FROM dispatch_message message
+                  WHERE message.account_id = account.id AND message.state = 'wire' AND message.wire_at < %(end)s)
 ON CONFLICT (account_id, month, client_kind) DO NOTHING
 """
 

@@ -197,12 +197,13 @@ def test_months_are_closed_from_where_closing_ended(account: Account) -> None:
     assert sends(account) == {"2026-09": 1, "2026-10": 1}
 
 
-def test_a_month_is_not_closed_while_a_message_of_it_is_on_the_wire(account: Account) -> None:
+def test_a_month_is_not_closed_while_a_message_of_it_is_on_the_wire(account: Account, other_account: Account) -> None:
     left(account, NOVEMBER - timedelta(hours=1))
+    left(other_account, NOVEMBER - timedelta(hours=1), state="wire")
     left(account, NOVEMBER - timedelta(hours=1), state="wire")
     assert close_months.close_months(now=NOW) == 0
-    Message.everywhere.filter(state="wire").update(state="unknown")
-    assert close_months.close_months(now=NOW) == 1
+    Message.everywhere.filter(state="wire", account=account).update(state="unknown")
+    assert close_months.close_months(now=NOW) == 1, "another account's is no reason to wait"
     assert sends(account) == {"2026-10": 2}
 
 
