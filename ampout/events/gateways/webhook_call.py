@@ -17,6 +17,8 @@ PORTS = frozenset({443, 8443})
 TIMEOUT_SECONDS = 15
 READ_BYTES = 65_536
 EXCERPT_CHARACTERS = 1_000
+LOOKED_AT_BYTES = 8 * EXCERPT_CHARACTERS
+"""Of an answer; the loop of all receivers waits while secrets are looked for in it."""
 LONGEST_ERROR = 300
 SHORTEST_PART = 8
 """Characters of a part of a URL that is taken for a secret; shorter ones are words such as `hooks`."""
@@ -67,5 +69,5 @@ def _secrets_of(url: str, secrets: Sequence[str]) -> Iterator[str]:
 
 def _excerpt(body: bytes, redactor: Redactor) -> str:
     """Its beginning as text that can be shown: without secrets and control characters, whatever its encoding."""
-    words = redactor.redact(body.decode("utf-8", "replace"))[: 4 * EXCERPT_CHARACTERS]
+    words = redactor.redact(body[:LOOKED_AT_BYTES].decode("utf-8", "replace"))[: 4 * EXCERPT_CHARACTERS]
     return "".join(c for c in words if c in "\n\t" or text.find_control_character(c) is None)[:EXCERPT_CHARACTERS]
