@@ -72,6 +72,7 @@ class Installation:
     def describe(self, programs: Programs) -> Iterator[str]:
         """The lines that tell where everything is."""
         yield f"API: http://{HOST}:{self.web_port}"
+        yield f"API to read and try: http://{HOST}:{self.web_port}/docs"
         yield f"Admin: http://{HOST}:{self.web_port}/admin/"
         for name, value in self.first_start.read().items():
             yield f"{name}: {value}"
