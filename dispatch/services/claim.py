@@ -41,20 +41,24 @@ WITH due AS (
 UPDATE dispatch_lane lane SET worker_id = %(worker)s FROM free WHERE lane.credential_id = free.credential_id
 """
 
+# Within one slot, which campaigns without gaps have many of, in the order of planning (rules/planning). An UPDATE
+# returns its rows as it finds them: `turn` keeps their order.
 _CLAIM = """
-WITH due AS (
+WITH locked AS (
     SELECT message.id, lane.last_finished_at FROM dispatch_message message
     JOIN dispatch_lane lane ON lane.credential_id = message.credential_id AND lane.worker_id = %(worker)s
+    LEFT JOIN campaigns_enrollment enrollment ON enrollment.id = message.enrollment_id
     WHERE message.state IN ('planned', 'deferred') AND message.due_at <= %(until)s
       AND (lane.back_off_until IS NULL OR lane.back_off_until <= %(now)s)
-    ORDER BY message.due_at
+    ORDER BY message.due_at, message.step_position DESC, enrollment.priority DESC, enrollment.batch_number,
+             enrollment.enrolled_at, enrollment.id
     LIMIT %(messages)s
     FOR UPDATE OF message SKIP LOCKED
-)
+), due AS (SELECT locked.*, row_number() OVER () AS turn FROM locked)
 UPDATE dispatch_message message
 SET state = 'claimed', worker_id = %(worker)s, fence = message.fence + 1, reason = ''
 FROM due WHERE message.id = due.id
-RETURNING message.id, message.fence, message.credential_id, message.due_at, message.stream, message.gap_seconds,
+RETURNING due.turn, message.id, message.fence, message.credential_id, message.due_at, message.stream, message.gap_seconds,
           message.usage_day, message.attempts, message.first_attempt_at, due.last_finished_at,
           (SELECT credential.smtp_host FROM credentials_smtpcredential credential
            WHERE credential.id = message.credential_id)
@@ -96,7 +100,7 @@ def claim_messages(
         sql.execute(_FORGET_UNANSWERED, {"worker": worker_id, "held": list(held)})
         if lanes > 0:
             sql.execute(_TAKE_LANES, facts)
-        return [Claim(*row) for row in sql.fetch(_CLAIM, facts)]
+        return [Claim(*row) for _, *row in sorted(sql.fetch(_CLAIM, facts))]
 
 
 def release_lanes(worker_id: uuid.UUID, credential_ids: Sequence[uuid.UUID]) -> None:

@@ -54,7 +54,8 @@ def crash_and_recover(engine: Engine, start_loop: StartLoop, point: str) -> tupl
     engine.enroll(campaign, "ok+1", "ok+2", "ok+3")
     engine.release(campaign)
     plan()
-    order = list(Message.everywhere.filter(campaign=campaign).order_by("due_at").values_list("message_id", flat=True))
+    in_order = Message.everywhere.filter(campaign=campaign).order_by("due_at", "enrollment__enrolled_at", "enrollment")
+    order = list(in_order.values_list("message_id", flat=True))
     assert start_loop(CRASH_AT=point).wait() == -signal.SIGKILL
     let_leases_run_out()
     reconcile()
