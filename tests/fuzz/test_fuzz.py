@@ -22,7 +22,7 @@ from tests.faults.lab import Lab
 SHORT_SEED = 20_261_122
 OF_EACH = 12
 """Objects of each kind: some calls delete them."""
-MINUTES = float(os.environ.get("MINUTES", "10"))
+MINUTES = float(os.environ.get("MINUTES") or "10")
 STRICTER_THAN_A_SCHEMA = "positive_data_acceptance"
 """Control characters, templates, hosts and fields that need each other are refused; a JSON Schema cannot say so."""
 
