@@ -146,6 +146,16 @@ class Conversation(socketserver.BaseRequestHandler):
         assert isinstance(self.server, _Server)
         self.peer = self.server.peer
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self._converse()
+        finally:
+            if self.user is not None:
+                self.user.open_now -= 1
+            with contextlib.suppress(OSError):
+                self.request.shutdown(socket.SHUT_RDWR)
+            self.request.close()
+
+    def _converse(self) -> None:
         with contextlib.suppress(Gone, OSError, ssl.SSLError):
             if not self.peer.plain:
                 self.request = self.peer.tls.wrap_socket(self.request, server_side=True)
@@ -153,11 +163,6 @@ class Conversation(socketserver.BaseRequestHandler):
                 self.say("* OK ready\r\n")
                 while True:
                     self._obey(self.hear())
-        if self.user is not None:
-            self.user.open_now -= 1
-        with contextlib.suppress(OSError):
-            self.request.shutdown(socket.SHUT_RDWR)
-        self.request.close()
 
     # -- Words
 

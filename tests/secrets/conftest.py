@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from ampout.supervisor.kept_environment import PROJECT
 from tests.faults.conftest import servers
@@ -43,14 +44,18 @@ class Aftermath:
 
 @pytest.fixture
 def aftermath(
-    servers: Servers, certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
+    servers: Servers,
+    certificates: Certificates,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Aftermath]:
     """Let everything happen, and search everything for every canary."""
     canaries = Canaries()
     servers.restore()
     lab = CanaryLab(servers, tmp_path_factory.mktemp("canaries"), certificates, canaries)
     try:
-        lab.start()
+        with django_db_blocker.unblock():
+            lab.start()
         with running_echoes(certificates, canaries) as (mailboxes, working), running_webhook_sink() as sink:
             storm = Storm(lab, canaries, sink)
             clients = rage(storm, mailboxes)
