@@ -58,8 +58,8 @@ WITH locked AS (
 UPDATE dispatch_message message
 SET state = 'claimed', worker_id = %(worker)s, fence = message.fence + 1, reason = ''
 FROM due WHERE message.id = due.id
-RETURNING due.turn, message.id, message.fence, message.credential_id, message.due_at, message.stream, message.gap_seconds,
-          message.usage_day, message.attempts, message.first_attempt_at, due.last_finished_at,
+RETURNING due.turn, message.id, message.fence, message.credential_id, message.due_at, message.stream,
+          message.gap_seconds, message.usage_day, message.attempts, message.first_attempt_at, due.last_finished_at,
           (SELECT credential.smtp_host FROM credentials_smtpcredential credential
            WHERE credential.id = message.credential_id)
 """
