@@ -114,8 +114,12 @@ def finish(town: Town) -> None:
     waiting = WebhookDelivery.everywhere.filter(state="pending")
 
     def is_empty() -> bool:
-        waiting.update(due_at=Now() - timedelta(days=1))
-        WebhookEndpoint.everywhere.update(hold_until=None)
+        # Locked in the order in which the loop locks them.
+        with transaction.atomic():
+            list(WebhookEndpoint.everywhere.select_for_update(no_key=True).order_by("pk"))
+            list(waiting.select_for_update(no_key=True).order_by("pk"))
+            waiting.update(due_at=Now() - timedelta(days=1))
+            WebhookEndpoint.everywhere.update(hold_until=None)
         return not waiting.exists()
 
     town.run_until(is_empty)

@@ -74,13 +74,15 @@ class _Conversation(socketserver.BaseRequestHandler):
         assert isinstance(self.server, _Server)
         self._peer = self.server.peer
         self._script = self._peer.script
-        with contextlib.suppress(_Gone, OSError):
-            if self._script.tls and not self._script.begins_in_clear:
-                self._start_tls()
-            self._converse()
-        with contextlib.suppress(OSError):
-            self.request.shutdown(socket.SHUT_RDWR)
-        self.request.close()
+        try:
+            with contextlib.suppress(_Gone, OSError):
+                if self._script.tls and not self._script.begins_in_clear:
+                    self._start_tls()
+                self._converse()
+        finally:
+            with contextlib.suppress(OSError):
+                self.request.shutdown(socket.SHUT_RDWR)
+            self.request.close()
 
     def _start_tls(self) -> None:
         assert self._script.tls is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -60,8 +61,7 @@ def test_a_mailbox_that_is_read_repeats_no_password(
     login = (given["imap_host"], given["imap_port"], given["imap_username"], given["imap_password"])
     words = [check_imap_login(*login).message]
     try:
-        mailbox = OpenMailbox.open(*login, Limits())
-        with mailbox.within(10):
+        with closing(OpenMailbox.open(*login, Limits())) as mailbox, mailbox.within(10):
             mailbox.examine(mailbox.folders()[0])
             mailbox.search_range(1)
     except (ImapFailure, Withheld) as failure:
