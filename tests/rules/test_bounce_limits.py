@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from dispatch.knowledge import load_knowledge
 from dispatch.rules.classify.delivery_status import read_delivery_status
 from dispatch.rules.mail.reader import read_mail
-from tests.rules.bounce_samples import ORIGINAL, SAMPLES
+from tests.rules.bounces import SAMPLES
+from tests.rules.bounces.samples import ORIGINAL
 
 HEAD = b"From: MAILER-DAEMON@mx.example\nTo: ann@sender.example\nSubject: Undeliverable\n"
 REPORT = b"Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n"

@@ -7,7 +7,8 @@ from dispatch.knowledge import load_knowledge
 from dispatch.rules.classify.delivery_status import add_known_dialect, is_unclassified, read_delivery_status
 from dispatch.rules.classify.verdict import Classification, MailKind
 from dispatch.rules.mail.reader import read_mail
-from tests.rules.bounce_samples import ORIGINAL, ORIGINAL_ID, PER_MESSAGE, SAMPLES, Sample, notice, report
+from tests.rules.bounces import SAMPLES
+from tests.rules.bounces.samples import ORIGINAL, ORIGINAL_ID, PER_MESSAGE, Sample, notice, report
 
 
 def judge(text: str) -> Classification | None:
