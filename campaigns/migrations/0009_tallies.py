@@ -64,23 +64,23 @@ VERBS = {
 }
 
 
-def triggers():
+def triggers(table, tallies):
     """One trigger for each verb: a statement adds to the tallies by how much it changed them, however many its rows."""
     for verb, (referencing, rows) in VERBS.items():
         statements = ""
-        for tally, (facts, condition) in TALLIES.items():
+        for tally, (facts, condition) in tallies.items():
             values = ", ".join(facts.values())
             changes = " UNION ALL ".join(
                 f"SELECT {values}, {sign} FROM {name} WHERE {condition}" for name, sign in rows.items()
             )
             statements += STATEMENT.format(tally=tally, columns=", ".join(facts), changes=changes)
-        yield FUNCTION.format(table=TABLE, verb=verb, referencing=referencing, statements=statements)
-    yield EMPTIED.format(table=TABLE, deletions=" ".join(f"DELETE FROM {tally};" for tally in TALLIES))
+        yield FUNCTION.format(table=table, verb=verb, referencing=referencing, statements=statements)
+    yield EMPTIED.format(table=table, deletions=" ".join(f"DELETE FROM {tally};" for tally in tallies))
 
 
-def removal():
+def removal(table):
     for verb in (*VERBS, "truncate"):
-        yield f"DROP TRIGGER tally_{verb} ON {TABLE}; DROP FUNCTION {TABLE}_on_{verb}();"
+        yield f"DROP TRIGGER tally_{verb} ON {table}; DROP FUNCTION {table}_on_{verb}();"
 
 
 class Migration(migrations.Migration):
@@ -158,5 +158,5 @@ class Migration(migrations.Migration):
             model_name='enrollmenttally',
             index=models.Index(condition=models.Q(('is_folded', False)), fields=['campaign'], name='enrollment_tally_to_fold'),
         ),
-        migrations.RunSQL(list(triggers()), list(removal())),
+        migrations.RunSQL(list(triggers(TABLE, TALLIES)), list(removal(TABLE))),
     ]

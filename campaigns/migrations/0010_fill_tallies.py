@@ -14,17 +14,22 @@ GROUP BY {columns} HAVING sum(change) <> 0
 """
 
 
-def fill(apps, schema_editor):
-    tallies = importlib.import_module("campaigns.migrations.0009_tallies")
-    for tally, (facts, condition) in tallies.TALLIES.items():
-        statement = MISSING.format(
-            tally=tally,
-            table=tallies.TABLE,
-            columns=", ".join(facts),
-            values=", ".join(facts.values()),
-            condition=condition,
-        )
-        schema_editor.execute(statement)
+def fill_from(module):
+    """Fills the tallies that this migration made."""
+    tallies = importlib.import_module(module)
+
+    def fill(apps, schema_editor):
+        for tally, (facts, condition) in tallies.TALLIES.items():
+            statement = MISSING.format(
+                tally=tally,
+                table=tallies.TABLE,
+                columns=", ".join(facts),
+                values=", ".join(facts.values()),
+                condition=condition,
+            )
+            schema_editor.execute(statement)
+
+    return fill
 
 
 class Migration(migrations.Migration):
@@ -37,5 +42,5 @@ class Migration(migrations.Migration):
             model_name='enrollment',
             index=models.Index(condition=models.Q(('next_due_at__isnull', False)), fields=['campaign', 'next_due_at'], name='enrollment_by_due'),
         ),
-        migrations.RunPython(fill, migrations.RunPython.noop),
+        migrations.RunPython(fill_from("campaigns.migrations.0009_tallies"), migrations.RunPython.noop),
     ]
