@@ -235,7 +235,7 @@ class Poll:
         if due is None:
             raise Fenced
         self._mailbox = None
-        if mailbox is not None and keep:
+        if mailbox is not None and keep and not connections.is_closing:
             connections.put(self.lease.login, mailbox, due)
         elif mailbox is not None:
             await self._in_thread(mailbox.log_out, HELLO_SECONDS)

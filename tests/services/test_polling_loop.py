@@ -11,11 +11,13 @@ from pytest_django.fixtures import Settings
 
 from ampout.lib import clock
 from credentials.models import SmtpCredential
+from dispatch.gateways.mailbox import OpenMailbox
 from dispatch.models import DeliveryWorker, Mailbox, Notice
 from dispatch.rules.folders import Folder, Role
 from dispatch.rules.mailbox_cursor import Cursor
 from dispatch.services import leases, mailboxes, poll_loop
 from dispatch.services.mailboxes import Arrived, Fenced, Lease
+from dispatch.services.poll_loop import ConnectionPool
 from tests.faults.waiting import wait_for
 from tests.peers.certificates import Certificates, certificates
 from tests.peers.chaos_imap import running_chaos_imap
@@ -223,6 +225,30 @@ def test_a_loop_stops_in_the_middle_of_polls_that_hang(room: MailRoom) -> None:
     assert time.monotonic() - began < 8
     row = row_of(credential)
     assert (row.failures, row.worker_id) == (0, None), "stopping is no failure of the server"
+
+
+def test_a_poll_that_ends_while_the_loop_stops_leaves_no_connection(
+    room: MailRoom, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.POLL_EVERY_SECONDS = 600
+    room.mailbox("ann")
+    pools: list[ConnectionPool] = []
+    may_keep, end_poll = ConnectionPool.may_keep, mailboxes.end_poll
+
+    def may_keep_here(pool: ConnectionPool, mailbox: OpenMailbox) -> bool:
+        pools.append(pool)
+        return may_keep(pool, mailbox)
+
+    def end_poll_as_the_loop_stops(lease: Lease, *, again: bool, keep: bool) -> datetime | None:
+        due = end_poll(lease, again=again, keep=keep)
+        assert pools[0].cut_all() == []
+        return due
+
+    monkeypatch.setattr(ConnectionPool, "may_keep", may_keep_here)
+    monkeypatch.setattr(mailboxes, "end_poll", end_poll_as_the_loop_stops)
+    with room.running():
+        wait_for("the poll has ended", lambda: all_polled(1) and not pools[0].in_use, 30)
+        assert pools[0].resting == {}
 
 
 def test_a_loop_that_lost_its_lease_stops(room: MailRoom, settings: Settings) -> None:
