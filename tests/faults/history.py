@@ -24,17 +24,26 @@ class Kind(StrEnum):
     STRIKE = "strike"
     """The nemesis did something. Facts: action, target, detail; in_doubt: SMTP connections open at that moment."""
     DELIVERED = "delivered"
-    """A body was completed and answered 250, or left unanswered. Facts: those of the oracle's log."""
+    """A body was completed and answered 250, or left unanswered. Facts: those of the oracle's log, made into entries by
+    reading.delivered_entries."""
     ANSWERED = "answered"
-    """An API call was answered 2xx. Facts: call (a name), account, and what it did: contact, enrollment, campaign…"""
+    """An API call was answered 2xx. Facts: call (a name), account, and what has to be in the tables from then on:
+    contact or contacts (addresses), enrollment or enrollments (ids), campaign (id). A call that changed a daily limit
+    has login and daily_limit."""
     MAILED = "mailed"
-    """A mail was put into a mailbox. Facts: mailbox, behaviour (reply, bounce, absence), message_id it answers."""
+    """A mail was put into a mailbox. Facts: mailbox (its login), account (whose mailbox that is), behaviour (reply,
+    bounce, absence, unsubscribe, delay, complaint), message_id it answers (with angle brackets; none where it names
+    nothing of ours), mail_id (its own Message-ID)."""
     CALLED = "called"
-    """A webhook call was answered 2xx. Facts: account, webhook_id, type, data, body (its digest)."""
+    """A webhook call was answered 2xx. Facts: account (whose endpoint that is), endpoint (its id), webhook_id, type,
+    data, body (its digest)."""
     STOPPED = "stopped"
-    """A stop fact is known to be committed: it was answered. Facts: account, contact or campaign, reason."""
+    """A stop fact is known to be committed: it was answered. Facts: account, reason (pause, unsubscribed, …), and whom
+    it stops: any of contact (an address), campaign, login; none of them is the whole account. A pause whose answer was
+    lost is asked for again until it is known to hold."""
     RESUMED = "resumed"
-    """A pause was lifted: from here on. Facts: account, campaign."""
+    """What was STOPPED under the same account, contact, campaign and login goes on: noted before the call is made, as
+    that may take effect before its answer comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The tables, read in one snapshot when all is quiet, over all accounts."""
+    """The tables, read in one snapshot when all is quiet, over all accounts; reading.read_ledger makes one.
+
+    Ids are texts and times are seconds since the epoch. `account`, `campaign` and `enrollment` are ids, `contact` and
+    `recipient` addresses, `login` is the credential's user name at the SMTP server, `step` a position from 1, and
+    `message_id` a Message-ID with its angle brackets. The columns stand in tests/faults/reading.py.
+    """
 
     messages: tuple[Row, ...] = ()
     attempts: tuple[Row, ...] = ()
@@ -56,6 +70,10 @@ class Ledger:
     events: tuple[Row, ...] = ()
     usage: tuple[Row, ...] = ()
     feedback: tuple[Row, ...] = ()
+    contacts: tuple[Row, ...] = ()
+    campaigns: tuple[Row, ...] = ()
+    suppressions: tuple[Row, ...] = ()
+    endpoints: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +86,9 @@ class History:
     audit: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
     facts: Row = field(default_factory=dict)
-    """What the run was made of: steps, daily limits by credential, accounts by person."""
+    """What the run was made of. limits: the daily limit by login; accounts: the account's id by login, as no two have a
+    login in common; clock_skew: seconds by which any process's clock was off at most (0); folder: where all of it lies.
+    """
 
 
 class Recorder:

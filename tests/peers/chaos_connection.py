@@ -70,6 +70,7 @@ class ChaosConnection(asyncio.Protocol):
         self._encrypted = shared.options.tls == "implicit"
         self._login = ""
         self._sender = ""
+        self._began = ""
         self._recipient = ""
         self._plan: Plan = {}
         self._messages = 0
@@ -234,6 +235,7 @@ class ChaosConnection(asyncio.Protocol):
 
     def _on_mail(self, line: str) -> None:
         self._note("mail", line=line)
+        self._began = clock.utc_now().isoformat()
         limit = self._options.after_messages
         if self._options.require_login and not self._login:
             self._answer("mail", b"530 5.7.0 Authentication required\r\n")
@@ -321,6 +323,7 @@ class ChaosConnection(asyncio.Protocol):
             "stage": "dot",
             "answer": action.code,
             "violations": _violations(raw),
+            "began": self._began,
             "time": clock.utc_now().isoformat(),
         }
         return entry | {"body": body, "raw": raw} if self._options.keep_bodies else entry
