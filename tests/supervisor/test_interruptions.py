@@ -12,7 +12,8 @@ from ampout.supervisor.interruptions import STOP_SIGNALS, Interruptions, StopReq
 @pytest.fixture
 def interruptions() -> Iterator[Interruptions]:
     numbers = (*STOP_SIGNALS, signal.SIGCHLD)
-    before = {number: signal.getsignal(number) for number in numbers}
+    # The default first: under nohup this run ignores hang-ups, and so would whoever asks.
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
     yield Interruptions()
     signal.set_wakeup_fd(-1)
     for number, handler in before.items():
