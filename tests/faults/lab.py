@@ -21,6 +21,8 @@ from ampout.supervisor.folder import DataFolder
 from ampout.supervisor.kept_environment import PROJECT
 from ampout.supervisor.processes import Program
 from ampout.supervisor.services import Programs
+from tests.faults import clocks
+from tests.faults.clocks import FakeClock
 from tests.faults.servers import Servers, ask
 from tests.faults.waiting import wait_for
 from tests.peers.certificates import Certificates
@@ -41,12 +43,16 @@ SCALED = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a lab runs. `delay_ms` is how long the SMTP server thinks about every reply."""
+    """What a lab runs. `delay_ms` is how long the SMTP server thinks about every reply.
+
+    With `clocks`, each program gets a clock that can be stepped, where libfaketime is installed.
+    """
 
     workers: int = 1
     beats: int = 1
     web: bool = True
     delay_ms: float = 20
+    clocks: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -62,6 +68,7 @@ class Lab:
         self.oracle_path = folder / "oracle.jsonl"
         self.web_port = free_port()
         self.programs: dict[str, Program] = {}
+        self.clocks: dict[str, FakeClock] = {}
         self.happened: list[str] = []
         self._folders: list[DataFolder] = []
         self._began = time.monotonic()
@@ -92,11 +99,20 @@ class Lab:
             program.stop()
         for folder in self._folders:
             folder.close()
+        if self.clocks:
+            clocks.remove_leftovers()
 
     def _programs(self, name: str) -> Programs:
         folder = DataFolder(self.folder / name)
         self._folders.append(folder)
-        return Programs(folder, self.environment())
+        return Programs(folder, {**self.environment(), **self._clock(name, folder)})
+
+    def _clock(self, name: str, folder: DataFolder) -> Mapping[str, str]:
+        """What a program needs for a clock of its own."""
+        if not self.shape.clocks or clocks.why_missing():
+            return {}
+        self.clocks[name] = FakeClock(folder.path / "clock")
+        return self.clocks[name].environment
 
     def move(self, database_url: str) -> None:
         """Start the workers and beats, which were killed, anew on another database."""
@@ -173,6 +189,14 @@ class Lab:
         server = f":{self.smtp_port:04X}"
         return [row[9] for row in rows if row[2].endswith(server) and row[3] == "01"]
 
+    def backends(self) -> list[int]:
+        """The server's processes for this lab's connections."""
+        return [row[0] for row in self.ask(_BACKENDS)]
+
+    def terminate(self, backends: Sequence[int]) -> None:
+        """`pg_terminate_backend` of these."""
+        self.ask("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", list(backends))
+
     def note(self, sentence: str) -> None:
         """Remember what was done, for the report."""
         seconds = time.monotonic() - self._began
@@ -226,6 +250,11 @@ class Lab:
         finally:
             ours.close()
             connections["default"] = kept
+
+
+_BACKENDS = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY pid"
+)
 
 
 def _last_lines(path: Path, count: int = 12) -> Sequence[str]:

@@ -1,29 +1,41 @@
 """The servers of a fault run: PostgreSQL with fsync on and Valkey, both made to be killed and started again."""
 
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import redis
 
 from ampout.supervisor.folder import DataFolder
 from ampout.supervisor.kept_environment import PROJECT
 from ampout.supervisor.postgres import USER, PostgresServer
-from ampout.supervisor.valkey import ValkeyServer
+from ampout.supervisor.valkey import IN_MEMORY, ValkeyServer
+from tests.faults.full_disk import SmallDisk
 from tests.faults.waiting import wait_for
 
 TEMPLATE = "ampout"
 """The migrated database that every fault test gets a copy of."""
+SPARING = {"max_wal_size": "48MB", "min_wal_size": "32MB"}
+"""For a PostgreSQL on a disk that is small."""
 
 
 class Servers:
-    """Private servers on their own folder, shared by the fault tests of a run, one test at a time."""
+    """Private servers on their own folder, shared by the fault tests of a run, one test at a time.
 
-    def __init__(self, folder: Path) -> None:
+    Where `disk` is given, PostgreSQL's data lies there, and the log of it does not.
+    """
+
+    def __init__(self, folder: Path, disk: SmallDisk | None = None) -> None:
         self.data = DataFolder(folder)
-        self.postgres = PostgresServer(self.data.postgres, self.data.run)
+        self.disk = disk
+        place = disk.folder / "postgres" if disk else self.data.postgres
+        log_path = self.data.logs / "postgres.log"
+        self.postgres = PostgresServer(place, self.data.run, SPARING if disk else {}, log_path=log_path)
         self.valkey = ValkeyServer(self.data.valkey, self.data.run)
         self._databases = 0
 
@@ -43,11 +55,49 @@ class Servers:
         self.data.close()
 
     def restore(self) -> None:
-        """Bring up what a test left down, and empty the broker."""
+        """Bring up what a test left down."""
+        if self.disk:
+            self.disk.free()
         if self.postgres.pid is None:
             self.postgres.start()
         if self.valkey.pid is None:
             self.valkey.start()
+
+    # -- Faults
+
+    def restart_postgres(self) -> None:
+        """As `pg_ctl restart -m immediate`."""
+        self.postgres.stop("immediate")
+        self.postgres.start()
+
+    def flush_broker(self) -> None:
+        """FLUSHALL."""
+        with redis.Redis(unix_socket_path=str(self.valkey.socket_path)) as client:
+            client.flushall()
+
+    def shut_broker_down(self) -> None:
+        """SHUTDOWN NOSAVE; it is down when this returns."""
+        client = redis.Redis(unix_socket_path=str(self.valkey.socket_path))
+        with client, suppress(redis.ConnectionError):
+            client.shutdown(nosave=True)
+        wait_for("the broker is down", lambda: self.valkey.pid is None, 30)
+
+    def lose_broker(self) -> None:
+        """`kill -9`, and what it had on disk is gone."""
+        self.valkey.kill9()
+        shutil.rmtree(self.valkey.data_dir)
+
+    def restart_broker_without_memory(self) -> None:
+        """Start it again with `--save "" --appendonly no`: it knows nothing of before, until it is started again."""
+        self.valkey.stop()
+        self.valkey.options |= IN_MEMORY
+        try:
+            self.valkey.start()
+        finally:
+            for name in IN_MEMORY:
+                del self.valkey.options[name]
+
+    # -- Databases
 
     def url_of(self, database: str) -> str:
         """What DATABASE_URL has to be for this database."""

@@ -4,10 +4,7 @@ Every process finds its server again without being restarted, nothing is in doub
 """
 
 import random
-import shutil
 from collections.abc import Callable
-
-import redis
 
 from tests.faults.caller import Caller
 from tests.faults.conftest import StartLab
@@ -17,34 +14,27 @@ from tests.faults.seeding import people, seed
 
 SECONDS = 60
 """For what takes seconds on a quiet machine."""
-BACKENDS = (
-    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY pid"
-)
 
 
 def restart_postgres(lab: Lab) -> None:
     """As `pg_ctl restart -m immediate`."""
-    lab.servers.postgres.stop("immediate")
-    lab.servers.postgres.start()
+    lab.servers.restart_postgres()
 
 
 def terminate_backends(lab: Lab) -> None:
     """End two thirds of the connections, the deliver loop's among them or not."""
-    backends = [row[0] for row in lab.ask(BACKENDS)]
-    chosen = random.Random(lab.delivered_count()).sample(backends, len(backends) * 2 // 3)
-    lab.ask("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", chosen)
+    backends = lab.backends()
+    lab.terminate(random.Random(lab.delivered_count()).sample(backends, len(backends) * 2 // 3))
 
 
 def flush_broker(lab: Lab) -> None:
     """FLUSHALL."""
-    with redis.Redis(unix_socket_path=str(lab.servers.valkey.socket_path)) as client:
-        client.flushall()
+    lab.servers.flush_broker()
 
 
 def restart_broker_empty(lab: Lab) -> None:
     """`kill -9`, and what it had on disk is gone."""
-    lab.servers.valkey.kill9()
-    shutil.rmtree(lab.servers.valkey.data_dir)
+    lab.servers.lose_broker()
     lab.servers.valkey.start()
 
 

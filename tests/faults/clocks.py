@@ -1,0 +1,65 @@
+"""Clocks of single programs that can be stepped while they run, by libfaketime; their monotonic clocks stay right."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ampout.supervisor.children import is_running
+
+LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+STEPS = (3 * 86_400, -6 * 3_600, 5, -5, 90, -90)
+"""How far the nemesis steps a clock, in seconds."""
+SHARED_MEMORY = Path("/dev/shm")
+
+
+def library() -> Path | None:
+    """Where libfaketime is, on any architecture; None where it is not."""
+    if LIBRARY.exists():
+        return LIBRARY
+    return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+
+
+def why_missing() -> str:
+    """Why no clock can be stepped here; empty where it can."""
+    return "" if library() else "libfaketime is not installed (Debian: faketime)"
+
+
+def is_demanded() -> bool:
+    """Whether its tests may not be skipped: in CI, where it can be installed."""
+    return os.environ.get("CI") == "true" and shutil.which("apt-get") is not None and os.getuid() == 0
+
+
+class FakeClock:
+    """The clock of one program and its children: right, until it is stepped. `path` is the file it is told by."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.step(0)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a program has to be started with."""
+        return {
+            "LD_PRELOAD": str(library()),
+            "FAKETIME_TIMESTAMP_FILE": str(self.path),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+
+    def step(self, seconds: float) -> None:
+        """From now on it is so many seconds fast (negative: slow); 0 sets it right."""
+        written = self.path.with_suffix(".new")
+        written.write_text(f"{seconds:+.3f}\n")
+        written.replace(self.path)
+
+
+def remove_leftovers() -> None:
+    """Remove the shared memory of processes that were killed: one of the same id could not start any more."""
+    for path in [*SHARED_MEMORY.glob("faketime_shm_*"), *SHARED_MEMORY.glob("sem.faketime_sem_*")]:
+        pid = path.name.rpartition("_")[2]
+        if pid.isdigit() and not is_running(int(pid)):
+            with suppress(OSError):
+                path.unlink()
