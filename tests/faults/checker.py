@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tests.faults.checks import audited, caps, losses, sending, stops, telling, walls
 from tests.faults.checks.view import View
 from tests.faults.checks.violation import Law, Violation
 from tests.faults.history import Entry, History, Kind
@@ -18,7 +19,33 @@ SHOWN_ENTRIES = 40
 HIDDEN = frozenset({"digest", "size", "stage", "violations", "time", "began", "data"})
 """Facts that a line leaves out."""
 
-CHECKS: tuple[Callable[[View], Iterator[Violation]], ...] = ()
+CHECKS: tuple[Callable[[View], Iterator[Violation]], ...] = (
+    sending.twice,
+    losses.ended,
+    losses.accepted_as_delivered,
+    losses.doubts_are_few,
+    losses.acknowledged,
+    losses.stops_kept,
+    losses.mails_recorded,
+    caps.caps,
+    sending.steps_in_order,
+    stops.nothing_after_stops,
+    telling.told_once,
+    telling.facts_are_told,
+    telling.events_have_facts,
+    telling.replies_are_told,
+    telling.pauses_are_told,
+    telling.endpoints_are_called,
+    telling.calls_are_alike,
+    walls.sent_by_own_login,
+    walls.feedback_is_own,
+    walls.replies_are_own,
+    walls.events_are_own,
+    walls.calls_are_own,
+    walls.suppressions_are_own,
+    walls.secrets_stay_in,
+    audited.audited,
+)
 
 
 def check(history: History) -> list[Violation]:
