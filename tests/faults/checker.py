@@ -7,9 +7,9 @@ from typing import Any
 from tests.faults.checks import audited, caps, losses, sending, stops, telling, walls
 from tests.faults.checks.view import View
 from tests.faults.checks.violation import Law, Violation
-from tests.faults.history import Entry, History, Kind
+from tests.faults.history import Entry, History, Kind, Row
 
-__all__ = ["Law", "Violation", "check", "concerning", "report", "shortest_prefix"]
+__all__ = ["Law", "Violation", "check", "concerning", "in_doubt", "report", "shortest_prefix"]
 
 SHOWN = 10
 """Violations, and entries about the first of them, that a report shows of each law."""
@@ -97,6 +97,29 @@ def report(history: History, violations: Sequence[Violation]) -> str:
         lines.append(f"All of it: {history.facts['folder']}")
     last = told(entries, history)[-SHOWN_ENTRIES:]
     return "\n".join([*lines, "", f"The shortest failing prefix, the last {len(last)} of {len(entries)}:", *last])
+
+
+def in_doubt(history: History) -> list[str]:
+    """A line for each message that was in doubt by a strike: what became of it, and which strike that was.
+
+    It is the last one before the doubt was recorded, which is when a lease ran out, or later.
+    """
+    view = View(history)
+    strikes = view.of_kind(Kind.STRIKE)
+    return [_doubt(view, attempt, strikes) for attempt in losses.doubted(view)]
+
+
+def _doubt(view: View, attempt: Row, strikes: list[Entry]) -> str:
+    message = view.messages[attempt["message_id"]]
+    reached = "reached the server" if attempt["message_id"] in view.deliveries_of else "never reached the server"
+    before = [
+        told([entry], view.history)[0].strip() for entry in strikes if entry.at <= attempt["ended_at"] + view.skew
+    ]
+    after = before[-1] if before else "no strike"
+    return (
+        f"{attempt['message_id']} to {attempt['recipient']} was in doubt, {reached}, and is {message['state']};"
+        f" after {after}"
+    )
 
 
 def told(entries: Iterable[Entry], history: History) -> list[str]:

@@ -22,14 +22,15 @@ class Kind(StrEnum):
     """What an entry tells."""
 
     STRIKE = "strike"
-    """The nemesis did something. Facts: action, target, detail; in_doubt: SMTP connections open at that moment."""
+    """The nemesis did something. Facts: action, target, detail; in_doubt: SMTP connections open at that moment;
+    clock_skew: by how many seconds it made a clock wrong."""
     DELIVERED = "delivered"
     """A body was completed and answered 250, or left unanswered. Facts: those of the oracle's log, made into entries by
     reading.delivered_entries."""
     ANSWERED = "answered"
     """An API call was answered 2xx. Facts: call (a name), account, and what has to be in the tables from then on:
     contact or contacts (addresses), enrollment or enrollments (ids), campaign (id). A call that changed a daily limit
-    has login and daily_limit."""
+    has login and limit."""
     MAILED = "mailed"
     """A mail was put into a mailbox. Facts: mailbox (its login), account (whose mailbox that is), behaviour (reply,
     bounce, absence, unsubscribe, delay, complaint), message_id it answers (with angle brackets; none where it names
@@ -60,8 +61,9 @@ class Ledger:
     """The tables, read in one snapshot when all is quiet, over all accounts; reading.read_ledger makes one.
 
     Ids are texts and times are seconds since the epoch. `account`, `campaign` and `enrollment` are ids, `contact` and
-    `recipient` addresses, `login` is the credential's user name at the SMTP server, `step` a position from 1, and
-    `message_id` a Message-ID with its angle brackets. The columns stand in tests/faults/reading.py.
+    `recipient` addresses, `login` is the credential's user name at the SMTP server, which no two have in common, `step`
+    a position from 1, and `message_id` a Message-ID with its angle brackets. The columns stand in
+    tests/faults/reading.py.
     """
 
     messages: tuple[Row, ...] = ()
@@ -74,6 +76,7 @@ class Ledger:
     campaigns: tuple[Row, ...] = ()
     suppressions: tuple[Row, ...] = ()
     endpoints: tuple[Row, ...] = ()
+    credentials: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,7 @@ class History:
     audit: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
     facts: Row = field(default_factory=dict)
-    """What the run was made of. limits: the daily limit by login; accounts: the account's id by login, as no two have a
-    login in common; clock_skew: seconds by which any process's clock was off at most (0); folder: where all of it lies.
-    """
+    """What the run was made of. limits: by login, the daily limit it began with; folder: where all of it lies."""
 
 
 class Recorder:

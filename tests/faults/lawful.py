@@ -74,7 +74,7 @@ class Run:
         common |= {"recipient": enrollment["contact"], "message_id": f"<{step}.{enrollment['id']}>", "login": login}
         message = {"campaign": enrollment["campaign"], "state": state, "reason": "", "wire_at": BEGIN + at}
         row = self.add("messages", id=f"{step} {enrollment['id']}", **common, **message)
-        attempt = {"state": state, "is_evidence": False, "started_at": BEGIN + at - 0.1, "ended_at": BEGIN + at + 0.5}
+        attempt = {"state": state, "is_evidence": False, "started_at": BEGIN + at - 0.1, "ended_at": BEGIN + at + 1}
         self.add("attempts", **common, **attempt)
         if state in {"accepted", "unknown"}:
             seen = {"recipient": enrollment["contact"], "login": login, "answer": answer, "began": BEGIN + at - 0.1}
@@ -113,12 +113,12 @@ class Run:
 
 def lawful() -> Run:
     """Two accounts that both write to Anna; in A, besides, people who reply, bounce, unsubscribe and are in doubt."""
-    run = Run(facts={"accounts": {}, "limits": {}, "folder": FOLDER})
+    run = Run(facts={"limits": {}, "folder": FOLDER})
     for account in ("A", "B"):
         run.add("campaigns", id=f"campaign {account}", account=account, status="completed")
         endpoint = {"account": account, "event_filters": ["*"], "created_at": BEGIN - 10}
         run.add("endpoints", id=f"endpoint {account}", **endpoint, disabled_at=None, deleted_at=None)
-        run.facts["accounts"][f"login {account}"] = account
+        run.add("credentials", login=f"login {account}", account=account)
         run.facts["limits"][f"login {account}"] = 6
         run.note(-1, Kind.ANSWERED, call="create", account=account, campaign=f"campaign {account}")
         anna = run.enroll(account, "anna")

@@ -97,14 +97,15 @@ class Nemesis:
             Action.FILL_DISK: self._fill_disk,
         }
 
-    def _note(self, strike: Strike, name: str, detail: str = "") -> None:
-        """Remember a strike, which happens now, with what it may leave in doubt."""
+    def _note(self, strike: Strike, name: str, detail: str = "", *, clock_skew: float = 0) -> None:
+        """Remember a strike, which happens now, with what it may leave in doubt, and how wrong it makes a clock."""
         open_now = 0 if strike.target in HARMLESS else self.lab.open_connections()
         self.in_doubt += open_now
         detail = detail or f"away {strike.away:.1f} s"
         self.lab.note(f"{strike.action} {name}, {detail}; {open_now} in doubt")
         if self._recorder is not None:
-            self._recorder.note(Kind.STRIKE, action=strike.action.value, target=name, detail=detail, in_doubt=open_now)
+            facts = {"action": strike.action.value, "target": name, "detail": detail, "in_doubt": open_now}
+            self._recorder.note(Kind.STRIKE, **facts, **({"clock_skew": clock_skew} if clock_skew else {}))
 
     # -- Processes
 
@@ -232,7 +233,7 @@ class Nemesis:
         """One program is wrong about the time for a while; then its clock is set right, which is a step as well."""
         name = self._name(strike)
         seconds = clocks.STEPS[strike.dice % len(clocks.STEPS)]
-        self._note(strike, name, f"{seconds:+} s for {strike.away:.1f} s")
+        self._note(strike, name, f"{seconds:+} s for {strike.away:.1f} s", clock_skew=abs(seconds))
         self.lab.clocks[name].step(seconds)
         self._after(strike.away, partial(self.lab.clocks[name].step, 0))
 

@@ -79,6 +79,10 @@ LEFT JOIN campaigns_contact contact ON contact.account_id = suppression.account_
                                    AND contact.address_digest = suppression.digest AND contact.deleted_at IS NULL
 WHERE suppression.scope <> '' ORDER BY suppression.suppressed_at, suppression.id
 """,
+    "credentials": """
+SELECT id, account_id AS account, smtp_username AS login, daily_limit, disabled_at, disabled_reason, retired_at
+FROM credentials_smtpcredential ORDER BY created_at, id
+""",
     "endpoints": """
 SELECT id, account_id AS account, event_filters, created_at, disabled_at, deleted_at FROM events_webhookendpoint
 ORDER BY created_at, id

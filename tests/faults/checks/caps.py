@@ -73,8 +73,8 @@ def _changes(view: View) -> dict[str, list[tuple[float, int]]]:
     for login, limit in view.history.facts.get("limits", {}).items():
         found[login].append((0.0, int(limit)))
     for entry in view.of_kind(Kind.ANSWERED):
-        if "daily_limit" in entry.facts:
-            found[entry.facts["login"]].append((entry.at, int(entry.facts["daily_limit"])))
+        if "limit" in entry.facts:
+            found[entry.facts["login"]].append((entry.at, int(entry.facts["limit"])))
     return found
 
 

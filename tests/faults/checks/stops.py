@@ -37,7 +37,7 @@ class Stop:
     def whom(self) -> str:
         """The one address or enrollment that it stops, EVERYBODY where it stops more."""
         named = dict(self.selectors)
-        return named.get("contact", named.get("enrollment", EVERYBODY)).lower()
+        return named["contact"].lower() if "contact" in named else named.get("enrollment", EVERYBODY)
 
     def concerns(self, message: Row) -> bool:
         """Whether it stops this message."""

@@ -83,7 +83,7 @@ def replies_are_told(view: View) -> Iterator[Violation]:
     known = mails_about_own(view)
     rows: Counter[tuple[str, str]] = Counter()
     for row in view.ledger.feedback:
-        if row["account"] == row["message_account"] and row["source"] == "imap":
+        if row["account"] == row["message_account"] == row["notice_account"] and row["source"] == "imap":
             rows[row["message_id"], row["kind"]] += 1
     for (message_id, kind), count in rows.items():
         mails = known[message_id, kind]
@@ -129,7 +129,7 @@ def endpoints_are_called(view: View) -> Iterator[Violation]:
             continue
         wanted = set(kinds_for(endpoint["event_filters"], kinds))
         for event in view.ledger.events:
-            own = event["account"] == endpoint["account"] and event["created_at"] >= endpoint["created_at"]
+            own = event["account"] == endpoint["account"] and event["created_at"] >= endpoint["created_at"] - view.skew
             ways = {(event["id"], which, event["account"]) for which in (endpoint["id"], None)}
             if own and event["type"] in wanted and not called & ways:
                 yield _untold(f"{event['fact']} never reached its receiver.", event["id"], event["fact"])

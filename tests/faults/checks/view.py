@@ -14,7 +14,8 @@ class View:
     def __init__(self, history: History) -> None:
         self.history = history
         self.ledger = history.ledger
-        self.skew = float(history.facts.get("clock_skew", 0))
+        self.skew = max((entry.facts.get("clock_skew", 0.0) for entry in self.of_kind(Kind.STRIKE)), default=0.0)
+        """By how many seconds the ledger's times may be wrong; the SMTP server's own clock is always right."""
 
     def of_kind(self, *kinds: Kind) -> list[Entry]:
         """The entries of these kinds, in the order of their times."""

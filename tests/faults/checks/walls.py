@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.faults.checks.losses import KIND_OF_BEHAVIOUR
+from tests.faults.checks.losses import kind_of
 from tests.faults.checks.view import View
 from tests.faults.checks.violation import Law, Violation
 from tests.faults.history import Kind, Row
@@ -14,7 +14,7 @@ def _crossed(sentence: str, *about: str, at: float | None = None) -> Violation:
 
 def sent_by_own_login(view: View) -> Iterator[Violation]:
     """Every message left through a login of its own account."""
-    accounts = view.history.facts.get("accounts", {})
+    accounts = {row["login"]: row["account"] for row in view.ledger.credentials}
     for entry in view.delivered:
         message = view.messages.get(entry.facts["message_id"])
         owner = accounts.get(entry.facts["login"])
@@ -34,9 +34,11 @@ def feedback_is_own(view: View) -> Iterator[Violation]:
 
 def _mailed_at(view: View, row: Row, account: str) -> float | None:
     for entry in view.of_kind(Kind.MAILED):
-        facts = entry.facts
-        kind = KIND_OF_BEHAVIOUR.get(facts["behaviour"], facts["behaviour"])
-        if (facts.get("message_id"), facts["account"], kind) == (row["message_id"], account, row["kind"]):
+        if (entry.facts.get("message_id"), entry.facts["account"], kind_of(entry)) == (
+            row["message_id"],
+            account,
+            row["kind"],
+        ):
             return entry.at
     return None
 
