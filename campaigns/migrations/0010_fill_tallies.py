@@ -2,8 +2,9 @@
 
 import importlib
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from ampout.lib.migration_operations import AddIndexAgain
 
 MISSING = """
 INSERT INTO {tally} ({columns}, count)
@@ -38,7 +39,7 @@ class Migration(migrations.Migration):
     dependencies = [("campaigns", "0009_tallies")]
 
     operations = [
-        AddIndexConcurrently(
+        AddIndexAgain(
             model_name='enrollment',
             index=models.Index(condition=models.Q(('next_due_at__isnull', False)), fields=['campaign', 'next_due_at'], name='enrollment_by_due'),
         ),

@@ -2,8 +2,9 @@
 
 import importlib
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from ampout.lib.migration_operations import AddIndexAgain
 
 # Filled like those of enrollments.
 fill_from = importlib.import_module("campaigns.migrations.0010_fill_tallies").fill_from
@@ -15,7 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [("dispatch", "0011_tallies")]
 
     operations = [
-        AddIndexConcurrently(
+        AddIndexAgain(
             model_name='message',
             index=models.Index(models.F('credential'), models.Case(models.When(wire_at__isnull=True, then='settled_at'), default='wire_at'), condition=models.Q(('state__in', ['accepted', 'unknown', 'refused'])), name='message_answered'),
         ),

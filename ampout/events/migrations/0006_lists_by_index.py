@@ -3,15 +3,19 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from ampout.lib.migration_operations import DropOwnIndex
+
 
 class Migration(migrations.Migration):
+    atomic = False
+
     dependencies = [
         ("accounts", "0005_monthly_usage"),
         ("events", "0005_name_of_deliveries"),
     ]
 
     operations = [
-        migrations.AlterField(
+        DropOwnIndex(
             model_name="event",
             name="account",
             field=models.ForeignKey(
