@@ -93,7 +93,12 @@ ORDER BY created_at, id
 
 def read_ledger(lab: Lab) -> Ledger:
     """Everything the checker wants to know from the tables, as of one moment; call it when all is quiet."""
-    with psycopg.connect(lab.database_url, row_factory=dict_row) as database:
+    return read_tables(lab.database_url)
+
+
+def read_tables(url: str) -> Ledger:
+    """The same of a database by its URL, or by what libpq takes besides."""
+    with psycopg.connect(url, row_factory=dict_row) as database:
         database.isolation_level = IsolationLevel.REPEATABLE_READ
         return Ledger(**{name: tuple(map(_plain, database.execute(query.encode()))) for name, query in QUERIES.items()})
 
