@@ -110,6 +110,7 @@ class Poll:
 
     async def run(self) -> Result:
         """Poll, and record how it ended. Never raises for what a server does, nor for an error of ours."""
+        crash("poll_after_lease")
         try:
             work = await self.means.database.run(mailboxes.load_work, self.lease)
             again = await self._read(work)
@@ -129,6 +130,7 @@ class Poll:
     async def _read(self, work: Work) -> bool:
         """Read every folder; True when there is more than this poll has time for."""
         self._mailbox = mailbox = await self._connect(work)
+        crash("poll_after_connect")
         folders = await self.imap(mailbox, mailbox.folders)
         if any(name not in {folder.name for folder in folders} for name in work.cursors):
             await self.means.database.run(mailboxes.forget_folders, self.lease, folders)
@@ -231,7 +233,9 @@ class Poll:
     async def _end(self, *, again: bool) -> None:
         connections, mailbox = self.means.connections, self._mailbox
         keep = mailbox is not None and connections.may_keep(mailbox)
+        crash("poll_before_end")
         due = await self.means.database.run(mailboxes.end_poll, self.lease, again=again, keep=keep)
+        crash("poll_after_end")
         if due is None:
             raise Fenced
         self._mailbox = None
@@ -278,6 +282,7 @@ class FolderReading:
         except Withheld as refusal:
             logger.info("Mailbox %s: %s stays closed: %s", self.poll.lease.credential_id, self.folder.name, refusal)
             return False
+        crash("poll_after_search")
         if self.is_new:
             await self._store([])
         new = [uid for uid in found if uid > self.cursor.last_uid]
@@ -340,6 +345,7 @@ class FolderReading:
     async def _read_batch(self, batch: list[int]) -> None:
         """Headers, the decision, the mails, and the one transaction."""
         mails = await self.poll.imap(self.mailbox, self._read_headers, batch)
+        crash("poll_after_headers")
         uids = list(mails)
         chosen = await self._choose([mails[uid] for uid in uids])
         wanted = [uid for uid, is_wanted in zip(uids, chosen, strict=True) if is_wanted]

@@ -1,14 +1,17 @@
-"""C1, C2: a poll loop killed between fetch and commit, at every boundary, loses no mail and stores none twice."""
+"""C1, C2: a poll loop killed at any boundary of a poll loses no mail and stores none twice, every time."""
 
+import os
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
-from dispatch.models import DeliveryWorker, Mailbox
+from credentials.models import SmtpCredential
+from dispatch.models import DeliveryWorker, Mailbox, MailboxFolder
 from dispatch.services import poll_loop
 from tests.faults.loops import Loop, Nursery
 from tests.faults.waiting import wait_for
@@ -16,17 +19,35 @@ from tests.peers.certificates import Certificates
 from tests.peers.chaos_imap import ImapUser, a_mail, running_chaos_imap
 from tests.services.mailroom import MailRoom, a_bounce, cursor_of, mail_ids, row_of, stored_ids
 
-POINTS = (
-    "poll_before_store",
-    "poll_after_fetch",
-    "poll_after_fetch:2",
-    "poll_before_store:3",
-    "poll_mid_store:2",
-    "poll_mid_store:3",
-    "poll_after_store:2",
-    "poll_after_store:3",
-)
-"""With the passing at which it kills: the first transaction makes the cursor, each later one is a batch of 200."""
+REPEATS = int(os.environ.get("REPEATS") or 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a loop that died there had done: how far its cursor was, and the mails stored. The next one does the rest.
+
+    `cursor` is None where there was none yet; `polled` says whether the poll had ended.
+    """
+
+    cursor: int | None
+    stored: int
+    polled: bool = False
+
+
+TABLE = {
+    "poll_after_lease": Left(None, 0),
+    "poll_after_connect": Left(None, 0),
+    "poll_after_search": Left(None, 0),
+    "poll_before_store": Left(None, 0),
+    "poll_after_headers": Left(0, 0),
+    "poll_after_fetch:2": Left(200, 4),
+    "poll_before_store:3": Left(200, 4),
+    "poll_mid_store:4": Left(400, 8),
+    "poll_after_store:4": Left(450, 9),
+    "poll_before_end": Left(450, 9),
+    "poll_after_end": Left(450, 9, polled=True),
+}
+"""By failpoint, with the passing at which it kills: the first transaction makes the cursor, each later one is a batch."""
 
 BOUNCES = tuple(range(50, 451, 50))
 
@@ -58,20 +79,39 @@ def start(nursery: Nursery, room: MailRoom, name: str, **values: object) -> Loop
 
 
 def let_leases_run_out() -> None:
-    """As if the dead loop's time had passed."""
+    """As if the dead loop's time had passed, and that to the next poll."""
     DeliveryWorker.objects.filter(ended_at__isnull=True).update(ended_at=Now())
     Mailbox.objects.filter(lease_until__isnull=False).update(lease_until=Now())
+    Mailbox.objects.update(next_poll_at=Now())
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_a_loop_killed_there_loses_nothing_and_repeats_nothing(room: MailRoom, nursery: Nursery, point: str) -> None:
+def what_is_left(credential: SmtpCredential) -> Left:
+    cursor = MailboxFolder.objects.filter(mailbox_id=credential.pk, name="INBOX").values_list("last_uid", flat=True)
+    return Left(cursor.first(), len(stored_ids(credential)), row_of(credential).polled_at is not None)
+
+
+def assert_end(room: MailRoom, nursery: Nursery, point: str) -> None:
+    """Die there; the next loop stores what is missing, once each, and what came meanwhile."""
     user, credential = room.mailbox("ann")
     fill(user)
     assert start(nursery, room, "doomed", CRASH_AT=point).wait() == -signal.SIGKILL
+    assert what_is_left(credential) == TABLE[point]
+    user.inbox.add(a_bounce(451))
     let_leases_run_out()
-    room.run_until(lambda: row_of(credential).polled_at is not None)
-    assert stored_ids(credential) == mail_ids(*BOUNCES)
-    assert cursor_of(credential).last_uid == 450
+    room.run_until(lambda: what_is_left(credential) == Left(451, 10, polled=True))
+    assert stored_ids(credential) == mail_ids(*BOUNCES, 451)
+
+
+@pytest.mark.parametrize("point", TABLE)
+def test_a_loop_killed_there_loses_nothing_and_repeats_nothing(room: MailRoom, nursery: Nursery, point: str) -> None:
+    assert_end(room, nursery, point)
+
+
+@pytest.mark.faults_long
+@pytest.mark.parametrize("repeat", range(REPEATS))
+@pytest.mark.parametrize("point", TABLE)
+def test_a_loop_killed_there_ends_so_every_time(room: MailRoom, nursery: Nursery, point: str, repeat: int) -> None:
+    assert_end(room, nursery, point)
 
 
 def test_a_frozen_loop_that_thaws_after_its_lease_moves_nothing(room: MailRoom, nursery: Nursery) -> None:
