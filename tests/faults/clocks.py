@@ -11,6 +11,8 @@ from ampout.supervisor.children import is_running
 LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 STEPS = (3 * 86_400, -6 * 3_600, 5, -5, 90, -90)
 """How far the nemesis steps a clock, in seconds."""
+ABLE_TO_SLEEP = Path(__file__).with_name("stepped_clock")
+"""What Python needs on its path to sleep with libfaketime."""
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -47,6 +49,7 @@ class FakeClock:
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
+            "PYTHONPATH": os.pathsep.join([str(ABLE_TO_SLEEP), *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
 
     def step(self, seconds: float) -> None:

@@ -36,6 +36,7 @@ def _repeat_waiting(broker: ValkeyServer, copies: int) -> int:
 
 
 def _send_all(broker: ValkeyServer, ids: dict[str, str]) -> None:
-    with Celery("nemesis", broker=broker.url, set_as_current=False) as sender:
+    # Given by hand: Celery itself looks into the environment first, which names the broker of the test run.
+    with Celery("nemesis", set_as_current=False) as sender, sender.connection_for_write(broker.url) as connection:
         for name, task_id in ids.items():
-            sender.send_task(name, task_id=task_id)
+            sender.send_task(name, task_id=task_id, connection=connection)

@@ -55,13 +55,14 @@ class Servers:
         self.data.close()
 
     def restore(self) -> None:
-        """Bring up what a test left down."""
+        """Bring up what a test left down, and empty the broker."""
         if self.disk:
             self.disk.free()
         if self.postgres.pid is None:
             self.postgres.start()
         if self.valkey.pid is None:
             self.valkey.start()
+        self.flush_broker()
 
     # -- Faults
 
