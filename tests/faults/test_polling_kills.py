@@ -47,7 +47,7 @@ TABLE = {
     "poll_before_end": Left(450, 9),
     "poll_after_end": Left(450, 9, polled=True),
 }
-"""By failpoint, with the passing at which it kills: the first transaction makes the cursor, each later one is a batch."""
+"""By failpoint, with the passing at which it kills: the first transaction makes the cursor, each later is a batch."""
 
 BOUNCES = tuple(range(50, 451, 50))
 
