@@ -73,6 +73,14 @@ def _sent_twice(_now: datetime) -> Iterator[str]:
     """)
 
 
+def _sent_without_wire(_now: datetime) -> Iterator[str]:
+    """A body that left, or may have, although nothing forbade to send it again."""
+    return _rows("""
+        SELECT id AS message, state FROM dispatch_message
+        WHERE state IN ('accepted', 'unknown') AND wire_at IS NULL
+    """)
+
+
 def _caps_overrun(_now: datetime) -> Iterator[str]:
     return _rows("""
         SELECT attempt.credential_id AS credential, (attempt.started_at AT TIME ZONE 'UTC')::date AS day,
@@ -271,6 +279,7 @@ def _events_missing(now: datetime) -> Iterator[str]:
 
 CHECKS: dict[str, Callable[[datetime], Iterator[str]]] = {
     "1 never twice: an attempt after one that may have delivered": _sent_twice,
+    "1 never twice: no body without its wire": _sent_without_wire,
     "2 never lost silently: every step that is due is accounted for": _conservation,
     "2 never lost silently: what is shown of a campaign adds up from its rows": _tallies_disagree,
     "2 never lost silently: every open enrollment has something to come": _lost_enrollments,

@@ -51,6 +51,12 @@ def second_attempt_after_silence(desk: Desk) -> str:
     return message
 
 
+def body_without_wire(desk: Desk) -> str:
+    message = sent_one(desk)
+    sql("UPDATE dispatch_message SET wire_at = NULL")
+    return str(message.pk)
+
+
 def lost_message(desk: Desk) -> str:
     message = sent_one(desk)
     sql("DELETE FROM dispatch_attempt")
@@ -260,6 +266,7 @@ def figure_that_does_not_add_up(desk: Desk) -> str:
 PLANTED: dict[Plant, str] = {
     second_attempt_after_acceptance: "1 never twice: an attempt after one that may have delivered",
     second_attempt_after_silence: "1 never twice: an attempt after one that may have delivered",
+    body_without_wire: "1 never twice: no body without its wire",
     lost_message: "2 never lost silently: every step that is due is accounted for",
     figure_that_does_not_add_up: "2 never lost silently: what is shown of a campaign adds up from its rows",
     enrollment_with_nothing_to_come: "2 never lost silently: every open enrollment has something to come",
