@@ -17,6 +17,7 @@ from tests.peers.chaos_behaviours import Action, Kind, Plan, plan_for
 from tests.peers.oracle_log import Entry, OracleLog
 
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+_UNSUBSCRIBE = re.compile(rb"^list-unsubscribe:\s*<([^>]*)>", re.IGNORECASE | re.MULTILINE)
 _PATH = re.compile(r"<([^>]*)>")
 
 
@@ -312,9 +313,10 @@ class ChaosConnection(asyncio.Protocol):
         """The log's line; `raw` is the message as it came, dots still stuffed."""
         body = raw.removeprefix(b".") if raw.startswith(b"..") else raw
         body = body.replace(b"\r\n..", b"\r\n.")
-        found = _MESSAGE_ID.search(body.partition(b"\r\n\r\n")[0])
+        header = body.partition(b"\r\n\r\n")[0]
         entry: Entry = {
-            "message_id": found[1].decode("utf-8", "replace") if found else None,
+            "message_id": _first(_MESSAGE_ID, header),
+            "unsubscribe": _first(_UNSUBSCRIBE, header),
             "recipient": self._recipient,
             "sender": self._sender,
             "login": self._login,
@@ -398,6 +400,12 @@ _HANDLERS: dict[bytes, Callable[[ChaosConnection, str], None]] = {
     b"RSET": ChaosConnection._on_rset,
     b"QUIT": ChaosConnection._on_quit,
 }
+
+
+def _first(pattern: re.Pattern[bytes], header: bytes) -> str | None:
+    """What the pattern finds first; None where it finds nothing."""
+    found = pattern.search(header)
+    return found[1].decode("utf-8", "replace") if found else None
 
 
 def _path(line: str) -> str:
