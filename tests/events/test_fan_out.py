@@ -71,6 +71,14 @@ def test_events_from_before_the_endpoint_are_not_sent(account: Account) -> None:
     assert [delivery.event for delivery in deliveries(to)] == later
 
 
+def test_an_event_that_a_slow_clock_dates_before_the_endpoint_is_sent(account: Account) -> None:
+    to = endpoint(account, created_at=clock.utc_now())
+    events = tell(account)
+    Event.everywhere.update(created_at=clock.utc_now() - timedelta(hours=6))
+    fan()
+    assert [delivery.event for delivery in deliveries(to)] == events
+
+
 @pytest.mark.parametrize("field", ["disabled_at", "deleted_at"])
 def test_disabled_and_deleted_endpoints_get_nothing(account: Account, field: str) -> None:
     to = endpoint(account, **{field: clock.utc_now()})

@@ -87,7 +87,7 @@ class Run:
         account = enrollment["account"]
         data = {"enrollment_id": enrollment["id"], "campaign_id": enrollment["campaign"]}
         fact = f"{kind}:{enrollment['id']}{suffix}"
-        self.add("events", id=f"id of {fact}", account=account, type=kind, fact=fact, data=data, created_at=BEGIN + at)
+        self.add("events", id=f"id of {fact}", account=account, type=kind, fact=fact, data=data, recorded_at=BEGIN + at)
         call = {"account": account, "endpoint": f"endpoint {account}", "webhook_id": f"id of {fact}", "type": kind}
         self.note(at + 0.1, Kind.CALLED, **call, data=data, body=f"digest of {fact}")
 
@@ -106,7 +106,7 @@ class Run:
         self.note(until, Kind.RESUMED, account="A", campaign=campaign)
         fact, data = f"campaign.paused:{campaign}:{at}", {"campaign_id": campaign, "reason": "manual"}
         event = {"account": "A", "type": "campaign.paused", "fact": fact, "data": data}
-        self.add("events", id=f"id of {fact}", **event, created_at=BEGIN + at)
+        self.add("events", id=f"id of {fact}", **event, recorded_at=BEGIN + at)
         call = {"account": "A", "endpoint": "endpoint A", "webhook_id": f"id of {fact}", "type": "campaign.paused"}
         self.note(at + 0.1, Kind.CALLED, **call, data=data, body=f"digest of {fact}")
 
@@ -116,7 +116,7 @@ def lawful() -> Run:
     run = Run(facts={"limits": {}, "folder": FOLDER})
     for account in ("A", "B"):
         run.add("campaigns", id=f"campaign {account}", account=account, status="completed")
-        endpoint = {"account": account, "event_filters": ["*"], "created_at": BEGIN - 10}
+        endpoint = {"account": account, "event_filters": ["*"], "since": BEGIN - 10}
         run.add("endpoints", id=f"endpoint {account}", **endpoint, disabled_at=None, deleted_at=None)
         run.add("credentials", login=f"login {account}", account=account)
         run.facts["limits"][f"login {account}"] = 6

@@ -45,7 +45,8 @@ LEFT JOIN campaigns_batch batch ON batch.campaign_id = enrollment.campaign_id AN
 ORDER BY enrollment.enrolled_at, enrollment.id
 """,
     "events": """
-SELECT id, account_id AS account, sequence, type, fact, data, created_at FROM events_event ORDER BY sequence
+SELECT id, account_id AS account, sequence, type, fact, data, created_at, recorded_at FROM events_event
+ORDER BY sequence
 """,
     "usage": """
 SELECT credential.smtp_username AS login, usage.day, usage.used, usage.highest_limit
@@ -84,7 +85,7 @@ SELECT id, account_id AS account, smtp_username AS login, daily_limit, disabled_
 FROM credentials_smtpcredential ORDER BY created_at, id
 """,
     "endpoints": """
-SELECT id, account_id AS account, event_filters, created_at, disabled_at, deleted_at FROM events_webhookendpoint
+SELECT id, account_id AS account, event_filters, since, disabled_at, deleted_at FROM events_webhookendpoint
 ORDER BY created_at, id
 """,
 }

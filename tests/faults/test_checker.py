@@ -224,7 +224,7 @@ def a_step_leaves_after_the_reply_was_told(run: Run) -> None:
     run.note(49, Kind.CALLED, webhook_id="reply", **call)
     run.row("enrollments", id="anna of A").update(replied_at=BEGIN + 49)
     fact = {"fact": "enrollment.replied:anna of A", "type": "enrollment.replied", "data": anna}
-    run.add("events", id="reply", account="A", **fact, created_at=BEGIN + 48)
+    run.add("events", id="reply", account="A", **fact, recorded_at=BEGIN + 48)
     feedback = {"account": "A", "notice_account": "A", "message_account": "A", "source": "imap", "kind": "reply"}
     run.add("feedback", **feedback, message_id="<1.anna of A>", enrollment="anna of A")
 
@@ -327,13 +327,6 @@ def a_receiver_never_hears_of_an_event(run: Run) -> None:
     run.drop(run.seen(Kind.CALLED, type="enrollment.replied"))
 
 
-@breaks(Law.EVENTS)
-def a_receiver_never_hears_of_an_event_that_a_slow_clock_dated_before_its_making(run: Run) -> None:
-    run.note(66, Kind.STRIKE, action="step clock", target="worker0", detail="", in_doubt=0, clock_skew=90)
-    run.row("events", type="enrollment.replied")["created_at"] = BEGIN - 60
-    run.drop(run.seen(Kind.CALLED, type="enrollment.replied"))
-
-
 @breaks(Law.EVENTS, 70)
 def a_receiver_hears_of_an_event_in_other_bytes(run: Run) -> None:
     run.again(run.seen(Kind.CALLED, type="enrollment.replied"), 70, body="another digest")
@@ -379,7 +372,7 @@ def somebody_counts_as_replied_without_a_reply_to_the_account(run: Run) -> None:
 @breaks(Law.TENANTS)
 def an_event_goes_into_the_log_of_another_account(run: Run) -> None:
     data = {"campaign_id": "campaign A", "reason": "manual"}
-    event = {"account": "B", "type": "campaign.paused", "fact": "crossed", "data": data, "created_at": BEGIN - 11}
+    event = {"account": "B", "type": "campaign.paused", "fact": "crossed", "data": data, "recorded_at": BEGIN - 11}
     run.add("events", id="crossed", **event)
 
 
@@ -568,9 +561,9 @@ def test_an_endpoint_hears_what_it_wants_since_it_was_made() -> None:
     run.drop(run.seen(Kind.CALLED, type="enrollment.replied"))
     run.row("endpoints", id="endpoint A")["event_filters"] = ["enrollment.sent", "enrollment.bounced", "campaign.*"]
     run.drop(run.seen(Kind.CALLED, type="enrollment.unsubscribed"))
-    late = {**run.row("endpoints", id="endpoint A"), "id": "late", "created_at": BEGIN + 100}
+    late = {**run.row("endpoints", id="endpoint A"), "id": "late", "since": BEGIN + 100}
     run.add("endpoints", **late)
-    run.add("endpoints", **{**late, "created_at": BEGIN, "disabled_at": BEGIN + 1})
+    run.add("endpoints", **{**late, "since": BEGIN, "disabled_at": BEGIN + 1})
     assert check(run.history()) == []
 
 

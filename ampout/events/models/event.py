@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from ampout.accounts.scoping import AccountOwned
 from ampout.events.kinds import EventKind
@@ -21,6 +22,9 @@ class Event(AccountOwned):
     fact = models.CharField(max_length=120, help_text="Names the transition this tells of; unique in the account.")
     data = models.JSONField()
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)
+    recorded_at = models.DateTimeField(
+        db_default=Now(), editable=False, help_text="When it was written, by the database's clock."
+    )
     fanned_out_at = models.DateTimeField(
         null=True, editable=False, help_text="When its webhook deliveries were made, as many as there are."
     )

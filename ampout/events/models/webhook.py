@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from ampout.accounts.scoping import AccountOwned
 from ampout.events.models.event import Event
@@ -39,6 +40,11 @@ class WebhookEndpoint(AccountOwned):
     deleted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.utc_now, editable=False)
     updated_at = models.DateTimeField(default=clock.utc_now, editable=False)
+    since = models.DateTimeField(
+        db_default=Now(),
+        editable=False,
+        help_text="By the database's clock: what is recorded from then on, it is told.",
+    )
 
     class Meta(AccountOwned.Meta):
         ordering = ("-created_at", "id")

@@ -1,7 +1,8 @@
 """From the log of events to deliveries: one row for every endpoint that wants an event, made off the hot path.
 
 Events say themselves whether they were fanned out. A cursor over their numbers would skip those of a transaction that
-began early and committed late.
+began early and committed late. What an endpoint is told begins with it by the database's clock: those of the programs
+may be wrong, and an event dated too early would never be told.
 """
 
 from datetime import datetime
@@ -15,7 +16,7 @@ BATCH = 1_000
 
 _FAN_OUT = """
 WITH batch AS MATERIALIZED (
-    SELECT sequence, account_id, type, created_at
+    SELECT sequence, account_id, type, recorded_at
     FROM events_event
     WHERE fanned_out_at IS NULL
     ORDER BY sequence
@@ -29,7 +30,7 @@ WITH batch AS MATERIALIZED (
     JOIN events_webhookendpoint endpoint ON endpoint.account_id = batch.account_id
     WHERE endpoint.disabled_at IS NULL
       AND endpoint.deleted_at IS NULL
-      AND endpoint.created_at <= batch.created_at
+      AND endpoint.since <= batch.recorded_at
       AND endpoint.event_filters ?| ARRAY['*', split_part(batch.type, '.', 1) || '.*', batch.type]
     ON CONFLICT (event_id, endpoint_id) DO NOTHING
 )

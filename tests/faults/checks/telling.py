@@ -129,7 +129,7 @@ def endpoints_are_called(view: View) -> Iterator[Violation]:
             continue
         wanted = set(kinds_for(endpoint["event_filters"], kinds))
         for event in view.ledger.events:
-            own = event["account"] == endpoint["account"] and event["created_at"] >= endpoint["created_at"] - view.skew
+            own = event["account"] == endpoint["account"] and event["recorded_at"] >= endpoint["since"]
             ways = {(event["id"], which, event["account"]) for which in (endpoint["id"], None)}
             if own and event["type"] in wanted and not called & ways:
                 yield _untold(f"{event['fact']} never reached its receiver.", event["id"], event["fact"])
