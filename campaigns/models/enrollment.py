@@ -91,10 +91,15 @@ class Enrollment(AccountOwned):
             ),
             # Sequences whose last message is unknown.
             models.Index(fields=["next_due_at"], condition=Q(wait_reason="unknown_grace"), name="enrollment_grace"),
-            # The lists of the API: all, of a status, of a batch; and the latest bounces.
+            # The lists of the API: all, of a status, of a batch; and the latest bounces. What stands behind the order
+            # is for lists of both: what does not belong there is passed over within the index.
             models.Index(fields=["campaign", "-enrolled_at", "id"], name="enrollment_by_campaign"),
-            models.Index(fields=["campaign", "status", "-enrolled_at", "id"], name="enrollment_of_status"),
-            models.Index(fields=["campaign", "batch_number", "-enrolled_at", "id"], name="enrollment_of_batch"),
+            models.Index(
+                fields=["campaign", "status", "-enrolled_at", "id", "batch_number"], name="enrollment_status_batch"
+            ),
+            models.Index(
+                fields=["campaign", "batch_number", "-enrolled_at", "id", "status"], name="enrollment_batch_status"
+            ),
             models.Index(
                 fields=["campaign", "-bounced_at", "id"], condition=Q(status="bounced"), name="enrollment_bounced"
             ),

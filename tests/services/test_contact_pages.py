@@ -1,6 +1,8 @@
-"""A page of contacts costs the same, wherever it is and however many there are (promise 3.12)."""
+"""A page of contacts or enrollments costs the same, wherever it is and however many there are (promise 3.12)."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -8,8 +10,10 @@ from django.db.models import QuerySet
 
 from ampout.accounts.models import Account
 from ampout.api.pagination import PageRequest, Position, page_of
-from campaigns.models import Contact, ContactImport
+from campaigns.models import ContactImport
+from campaigns.rules.enrollment_state import EnrollmentStatus
 from campaigns.selectors.contacts import contacts_of
+from campaigns.selectors.enrollments import enrollments_of
 from tests import factories
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -21,6 +25,17 @@ INSERT INTO campaigns_contact (
 SELECT gen_random_uuid(), %(account)s, %(import)s, 'p' || n || '@x.example', 'p' || n || '@x.example', 'x.example',
        '', '', '', '', '', '{}', '', '', %(start)s::timestamptz + n * interval '1 second'
 FROM generate_series(1, 20000) n
+"""
+# No contact of batch 1 has replied.
+ENROLLED = """
+INSERT INTO campaigns_enrollment (
+    id, account_id, campaign_id, contact_id, status, batch_number, priority, next_position, wait_reason, enrolled_at,
+    bounce_reason, stop_reason
+)
+SELECT gen_random_uuid(), account_id, %(campaign)s, id, CASE extract(minute FROM created_at)::int %% 4
+           WHEN 0 THEN 'replied' WHEN 1 THEN 'opened' ELSE 'sent' END,
+       (extract(minute FROM created_at)::int %% 4 = 1)::int, 0, 2, '', created_at, '', ''
+FROM campaigns_contact
 """
 
 
@@ -34,7 +49,7 @@ def many(account: Account) -> ContactImport:
     return contact_import
 
 
-def plan_of(rows: "QuerySet[Contact]", after: Position | None) -> str:
+def plan_of(rows: "QuerySet[Any]", after: Position | None, time_field: str = "created_at") -> str:
     """How PostgreSQL reads one page."""
     captured: list[str] = []
 
@@ -44,7 +59,7 @@ def plan_of(rows: "QuerySet[Contact]", after: Position | None) -> str:
         return execute(sql, params, many, context)  # type: ignore[operator]
 
     with connection.execute_wrapper(note):
-        page_of(rows, PageRequest(100, after))
+        page_of(rows, PageRequest(100, after), time_field=time_field)
     return "\n".join(captured)
 
 
@@ -62,4 +77,18 @@ def test_a_page_of_an_import_is_read_from_its_index(many: ContactImport) -> None
     factories.make_contact(many.account)
     plan = plan_of(contacts_of(many.account).filter(contact_import=many), None)
     assert "contact_by_import" in plan or "contact_by_account" in plan
+    assert "Sort" not in plan
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [EnrollmentStatus.REPLIED, EnrollmentStatus.SENT])
+def test_a_page_of_a_status_and_a_batch_reads_no_row_in_vain(many: ContactImport, status: EnrollmentStatus) -> None:
+    campaign = factories.make_campaign(many.account)
+    with connection.cursor() as cursor:
+        cursor.execute(ENROLLED, {"campaign": campaign.pk})
+        cursor.execute("ANALYZE campaigns_enrollment")
+    plan = plan_of(enrollments_of(campaign, status=status, batch_number=1), None, "enrolled_at")
+    [condition] = re.findall(r"Index Cond: (.*)", plan)
+    assert "status" in condition, plan
+    assert "batch_number" in condition, plan
     assert "Sort" not in plan

@@ -91,12 +91,12 @@ def test_an_index_that_was_broken_off_is_made_again() -> None:
     making = next(
         one
         for one in later_operations("campaigns")
-        if isinstance(one, AddIndexAgain) and one.index.name == "enrollment_of_batch"
+        if isinstance(one, AddIndexAgain) and one.index.name == "enrollment_bounced"
     )
-    sql.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'enrollment_of_batch'::regclass")
-    assert "enrollment_of_batch" not in enrollments_indexes()
+    sql.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'enrollment_bounced'::regclass")
+    assert "enrollment_bounced" not in enrollments_indexes()
     run(making)
-    assert "enrollment_of_batch" in enrollments_indexes()
+    assert "enrollment_bounced" in enrollments_indexes()
 
 
 @pytest.mark.django_db(transaction=True)
