@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from ampout.api.admin.actions import run_each
 from ampout.api.admin.base import RecordAdmin, RecordInline
 from ampout.api.admin.columns import ACCOUNT, CREDENTIAL, colored, link, link_to, list_url, spaced
+from ampout.api.admin.conservation import conservation
 from ampout.api.admin.filters import code_filter
 from campaigns.models import Batch, Campaign, CampaignCredential, Enrollment, Outreach, SequenceStep, SkipCount
 from campaigns.rules.campaign_state import CampaignStatus, PauseReason
@@ -92,7 +93,7 @@ class CampaignAdmin(RecordAdmin):
     search_fields = ("name", "account__name", "account__email")
     search_ids = ("pk", "account_id", "outreach_id")
     related = ("account", "outreach")
-    extra_columns = (messages_by_state,)
+    extra_columns = (conservation, messages_by_state)
     related_lists: ClassVar[Any] = (
         ("Enrollments", Enrollment, "campaign"),
         ("Messages", Message, "campaign"),
