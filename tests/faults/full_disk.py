@@ -4,8 +4,9 @@ import errno
 import os
 import shutil
 import subprocess
-import time
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -66,14 +67,23 @@ class SmallDisk:
                 if problem.errno != errno.ENOSPC:
                     raise
 
-    def fill_for(self, seconds: float) -> None:
-        """Keep it full for so long: what a checkpoint frees is taken as well."""
-        deadline = time.monotonic() + seconds
-        try:
-            while time.monotonic() < deadline:
+    @contextmanager
+    def kept_full(self) -> Iterator[None]:
+        """Full until the block ends: what others give up meanwhile is taken as well."""
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(0.1):
                 self.fill()
-                time.sleep(0.1)
+
+        keeper = threading.Thread(target=keep, name="ballast")
+        self.fill()
+        keeper.start()
+        try:
+            yield
         finally:
+            over.set()
+            keeper.join()
             self.free()
 
     def free(self) -> None:

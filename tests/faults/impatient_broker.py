@@ -30,6 +30,6 @@ def _never_expire(headers: dict[str, Any], **_facts: Any) -> None:
 
 @task_prerun.connect(weak=False)
 def _dawdle(task_id: str, task: Any, **_facts: Any) -> None:
-    print("begins", task_id, flush=True)
+    print(f"begins {task_id}", flush=True)
     if task.name in SLOW_TASKS:
         time.sleep(TASK_SECONDS)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.db import connections
 from django.db.utils import load_backend
 from environ import Env
@@ -196,6 +197,11 @@ class Lab:
     def terminate(self, backends: Sequence[int]) -> None:
         """`pg_terminate_backend` of these."""
         self.ask("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", list(backends))
+
+    def want_segment(self) -> None:
+        """Have PostgreSQL want a new segment for its log, which it cannot go on without, if it answers at all."""
+        with suppress(psycopg.Error), psycopg.connect(self.database_url, autocommit=True) as database:
+            database.execute("SELECT pg_switch_wal(), pg_create_restore_point('a segment of its own')")
 
     def note(self, sentence: str) -> None:
         """Remember what was done, for the report."""

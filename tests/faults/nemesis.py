@@ -15,6 +15,7 @@ from tests.faults.duplicates import duplicate_tasks
 from tests.faults.history import Kind, Recorder
 from tests.faults.lab import Lab
 from tests.faults.strikes import EVERYTHING, KILLS, Action, Fault, Strike, Target, draw_strikes
+from tests.faults.waiting import wait_for
 
 __all__ = ["EVERYTHING", "KILLS", "Action", "Fault", "Nemesis", "Strike", "Target", "draw_strikes"]
 
@@ -38,7 +39,7 @@ class Nemesis:
         """All of them in order; each may be waited for so many seconds. Everything runs again when this returns."""
         try:
             for strike in strikes:
-                self.lab.await_delivered(strike.after, seconds)
+                self._await_delivered(strike.after, seconds)
                 time.sleep(strike.pause)  # the moment within the message is the point, and the seed draws it
                 self.hit(strike)
         finally:
@@ -52,6 +53,13 @@ class Nemesis:
             self.lab.note(f"left out: {strike}: {reason}")
             return
         self._hands()[strike.action](strike)
+
+    def _await_delivered(self, count: int, seconds: float) -> None:
+        def are_delivered() -> bool:
+            self.tend()
+            return self.lab.delivered_count() >= count
+
+        wait_for(f"{count} messages are delivered", are_delivered, seconds, self.lab.report)
 
     def tend(self) -> None:
         """Start again what has ended by itself, as a supervisor would."""
@@ -202,7 +210,10 @@ class Nemesis:
         disk = self.lab.servers.disk
         assert disk is not None
         self._note(strike, "postgres", f"disk full for {strike.away:.1f} s")
-        disk.fill_for(strike.away)
+        with disk.kept_full():
+            if strike.dice % 2:
+                self.lab.want_segment()
+            time.sleep(strike.away)
         self.tend()
 
     # -- Broker

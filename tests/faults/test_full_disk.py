@@ -2,18 +2,14 @@
 
 import http.client
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 
-import psycopg
 import pytest
 
 from ampout.supervisor.ports import HOST
 from tests.faults import full_disk
 from tests.faults.caller import Caller
 from tests.faults.conftest import StartLab
-from tests.faults.full_disk import SmallDisk
 from tests.faults.lab import Lab
 from tests.faults.ledger import disagreements, finish
 from tests.faults.seeding import people, seed
@@ -31,26 +27,6 @@ def lab(start_lab_on_small_disk: StartLab) -> Lab:
     if reason := full_disk.why_missing():
         pytest.skip(reason)
     return start_lab_on_small_disk(delay_ms=50, settings={"PLAN_BATCH": "8"})
-
-
-@contextmanager
-def kept_full(disk: SmallDisk) -> Iterator[None]:
-    """Full until the block ends: what the server gives up is taken at once."""
-    over = threading.Event()
-
-    def keep() -> None:
-        while not over.wait(0.1):
-            disk.fill()
-
-    keeper = threading.Thread(target=keep, name="ballast")
-    disk.fill()
-    keeper.start()
-    try:
-        yield
-    finally:
-        over.set()
-        keeper.join()
-        disk.free()
 
 
 def await_reason(lab: Lab) -> str:
@@ -104,12 +80,11 @@ def words(lab: Lab, name: str) -> str:
 
 
 def break_down(lab: Lab) -> None:
-    """Make PostgreSQL want a new segment for its log, which it cannot go on without."""
+    """Have PostgreSQL give up: without a new segment for its log it cannot go on."""
     panics = words(lab, "postgres").count("PANIC")
 
     def gives_up() -> bool:
-        with suppress(psycopg.Error), psycopg.connect(lab.database_url, autocommit=True) as database:
-            database.execute("SELECT pg_switch_wal(), pg_create_restore_point('full')")
+        lab.want_segment()
         return words(lab, "postgres").count("PANIC") > panics
 
     wait_for("PostgreSQL gives up", gives_up, SECONDS, lab.report)
@@ -123,7 +98,7 @@ def fill_up_under_load(lab: Lab, trouble: Callable[[Lab], object]) -> None:
     pids = {name: program.pid for name, program in lab.programs.items()}
     with Caller(lab.web_port, seeded.key) as caller:
         lab.await_delivered(20, SECONDS)
-        with kept_full(disk):
+        with disk.kept_full():
             lab.note("the disk is full")
             lab.note(await_reason(lab))
             lab.note(f"{trouble(lab)}")
