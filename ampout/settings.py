@@ -162,6 +162,7 @@ RETRY_GIVE_UP_SECONDS = env.number("RETRY_GIVE_UP_SECONDS", 345_600, minimum=1)
 # Where hosts are listed, the three times above hold for them alone: the sandbox is hurried, real servers are not.
 RETRY_ONLY_FOR_HOSTS = env.words("RETRY_ONLY_FOR_HOSTS")
 UNKNOWN_GRACE_SECONDS = env.number("UNKNOWN_GRACE_SECONDS", 259_200)
+OVERDUE_GRACE_SECONDS = env.number("OVERDUE_GRACE_SECONDS", 86_400)
 LEASE_SECONDS = env.number("LEASE_SECONDS", 60, minimum=3)
 PLAN_AHEAD_SECONDS = env.number("PLAN_AHEAD_SECONDS", 300, minimum=1)
 PLAN_EVERY_SECONDS = env.number("PLAN_EVERY_SECONDS", 2, minimum=1)

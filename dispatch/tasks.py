@@ -6,25 +6,23 @@ import socket
 from celery import shared_task
 
 from ampout.lib.shutdown import stop_requested
+from dispatch.services import clocks, erasure, fact_counts, mx, notices, poll_loop, retention, tallies, waking
 from dispatch.services import close_months as close_months_service
 from dispatch.services import deliver as deliver_service
-from dispatch.services import erasure, fact_counts, mx, notices, poll_loop, retention, tallies, ticks
-from dispatch.services import plan as plan_service
 from dispatch.services import reconcile as reconcile_service
 
 
 @shared_task(name="dispatch.tasks.plan")
 def plan() -> None:
     """Give slots to what is due, and leave a trace of having been woken, and of having come to the end."""
-    ticks.record_tick(ticks.BEAT)
-    plan_service.plan()
-    ticks.record_tick(ticks.PLAN)
+    waking.tick()
 
 
 @shared_task(name="dispatch.tasks.look_up_mx")
 def look_up_mx() -> None:
     """Ask the DNS about the domains that the planner waits for."""
-    mx.look_up_wanted()
+    if clocks.is_right():
+        mx.look_up_wanted()
 
 
 @shared_task(name="dispatch.tasks.deliver")
@@ -41,26 +39,31 @@ def poll() -> None:
 
 @shared_task(name="dispatch.tasks.reconcile")
 def reconcile() -> None:
-    """Heal what dead loops held."""
-    reconcile_service.reconcile()
+    """Heal what dead loops held, and what a clock left behind that was set back."""
+    if clocks.is_right():
+        clocks.cap_what_lies_ahead()
+        reconcile_service.reconcile()
 
 
 @shared_task(name="dispatch.tasks.clear_deleted")
 def clear_deleted() -> None:
     """Clear the deleted contacts of which something was left."""
-    erasure.clear_late_ones()
+    if clocks.is_right():
+        erasure.clear_late_ones()
 
 
 @shared_task(name="dispatch.tasks.judge_notices")
 def judge_notices() -> None:
     """Judge what came back and draw its consequences."""
-    notices.process_due()
+    if clocks.is_right():
+        notices.process_due()
 
 
 @shared_task(name="dispatch.tasks.close_months")
 def close_months() -> None:
     """Write down what was sent in months that are over."""
-    close_months_service.close_months()
+    if clocks.is_right():
+        close_months_service.close_months()
 
 
 @shared_task(name="dispatch.tasks.fold_tallies")
@@ -78,4 +81,5 @@ def count_facts() -> None:
 @shared_task(name="dispatch.tasks.forget_old")
 def forget_old() -> None:
     """Empty what came back longer ago than it is kept."""
-    retention.forget_old()
+    if clocks.is_right():
+        retention.forget_old()

@@ -7,6 +7,7 @@ from celery import shared_task
 
 from ampout.events.services import deliver_webhooks as loop_service
 from ampout.events.services import event_retention, retention
+from ampout.lib import database_clock
 from ampout.lib.shutdown import stop_requested
 
 
@@ -19,10 +20,12 @@ def deliver_webhooks() -> None:
 @shared_task(name="events.tasks.delete_old_deliveries")
 def delete_old_deliveries() -> None:
     """Delete the deliveries that are past RETENTION_DAYS."""
-    retention.delete_old_deliveries()
+    if database_clock.agrees():
+        retention.delete_old_deliveries()
 
 
 @shared_task(name="events.tasks.delete_old_events")
 def delete_old_events() -> None:
     """Delete the events that are past EVENTS_RETENTION_DAYS."""
-    event_retention.delete_old_events()
+    if database_clock.agrees():
+        event_retention.delete_old_events()

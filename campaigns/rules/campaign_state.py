@@ -21,7 +21,7 @@ class PauseReason(StrEnum):
     """Who or what paused a campaign."""
 
     MANUAL = "manual"
-    """Its owner, by the API or the console."""
+    """Its owner, by the API or the console; or nobody, as it was overdue and waits for its owner's word."""
     ALL_CREDENTIALS_DISABLED = "all_credentials_disabled"
     """Its last enabled credential was disabled: re-enabling one resumes it."""
     HEALTH = "health"

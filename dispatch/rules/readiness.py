@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 
 MISSED_TICKS = 3
 """Periods of beat without a tick."""
+CLOCK_SECONDS = 60
+"""Since a wrong clock was last found: each process looks at its own more often."""
+TICK_TOLERANCE_SECONDS = 10
+"""How far in the future a tick may lie, which is written by the same clock that it is read by."""
 UNFINISHED_PLANS = 30
 """Periods of beat without a planner that came to its end: a full plan takes longer than a period."""
 
@@ -15,6 +19,9 @@ class Figures:
 
     beat_age: float | None = None
     plan_age: float | None = None
+    """Both are negative where the database's clock was set back since."""
+    wrong_clock_age: float | None = None
+    """Since a process was last found whose clock is not the database's."""
     queue_age: float = 0.0
     """How late the latest message is that could go."""
     due: int = 0
@@ -60,7 +67,7 @@ def judge_readiness(figures: Figures | None, broker_queue: int | None, limits: L
     broker = _broker(broker_queue)
     if figures is None:
         unasked = Check(False, None, None, "Not known, because the database does not answer.")
-        names = ("beat", "planner", "sending", "queue", "unknown", "claims")
+        names = ("beat", "planner", "clocks", "sending", "queue", "unknown", "claims")
         silent = Check(False, None, None, "The database does not answer.")
         return {"database": silent, "broker": broker} | dict.fromkeys(names, unasked)
     return {
@@ -68,6 +75,7 @@ def judge_readiness(figures: Figures | None, broker_queue: int | None, limits: L
         "broker": broker,
         "beat": _beat(figures.beat_age, limits.period_seconds * MISSED_TICKS),
         "planner": _planner(figures.plan_age, limits.period_seconds * UNFINISHED_PLANS),
+        "clocks": _clocks(figures.wrong_clock_age),
         "sending": _sending(figures.sending_off),
         "queue": _queue(figures.queue_age, limits.due_seconds),
         "unknown": _unknown(figures.undecided, limits.undecided),
@@ -84,6 +92,9 @@ def _broker(queue: int | None) -> Check:
 def _beat(age: float | None, limit: int) -> Check:
     if age is None:
         return Check(False, None, limit, "No tick of beat has ever arrived: start beat and a worker.")
+    if age < -TICK_TOLERANCE_SECONDS:
+        words = f"The last tick of beat lies {-age:.0f} s in the future: the clock was set back since."
+        return Check(False, age, limit, words)
     if age > limit:
         words = f"The last tick of beat arrived {age:.0f} s ago: beat, the broker or every worker stands still."
         return Check(False, age, limit, words)
@@ -93,10 +104,25 @@ def _beat(age: float | None, limit: int) -> Check:
 def _planner(age: float | None, limit: int) -> Check:
     if age is None:
         return Check(False, None, limit, "The planner has never come to its end.")
+    if age < -TICK_TOLERANCE_SECONDS:
+        words = f"The planner last came to its end {-age:.0f} s in the future: the clock was set back, and not since."
+        return Check(False, age, limit, words)
     if age > limit:
         words = f"The planner last came to its end {age:.0f} s ago: look for its errors in the workers' logs."
         return Check(False, age, limit, words)
     return Check(True, age, limit, f"The planner came to its end {age:.0f} s ago.")
+
+
+def is_clock_wrong(age: float | None) -> bool:
+    """Whether a wrong clock that was found so many seconds ago is still taken for one."""
+    return age is not None and 0 <= age <= CLOCK_SECONDS
+
+
+def _clocks(age: float | None) -> Check:
+    if is_clock_wrong(age):
+        words = "A process whose clock is not the database's does nothing until both agree: see its log."
+        return Check(False, age, CLOCK_SECONDS, words)
+    return Check(True, age, CLOCK_SECONDS, "The clocks of all processes are the database's.")
 
 
 def _sending(is_off: bool) -> Check:

@@ -12,13 +12,16 @@ from datetime import date, datetime, timedelta
 from django.db import transaction
 
 from ampout.accounts import installation
-from ampout.lib import sql
+from ampout.lib import database_clock, sql
 from dispatch.models import Lane
+from dispatch.services import overdue
 
 CLAIM_AHEAD = timedelta(seconds=30)
 
 _LIVE_WORKER = f"""
-SELECT 1 FROM dispatch_deliveryworker WHERE id = %(worker)s AND ended_at IS NULL AND {installation.IS_OWN} FOR SHARE
+SELECT 1 FROM dispatch_deliveryworker
+WHERE id = %(worker)s AND ended_at IS NULL AND {installation.IS_OWN} AND {database_clock.AGREES} AND {overdue.IS_NONE}
+FOR SHARE
 """  # noqa: S608  # constants only
 
 _FORGET_UNANSWERED = """
@@ -90,12 +93,13 @@ def claim_messages(
 ) -> list[Claim]:
     """Claim up to `messages` that are due within 30 s, taking up to `lanes` free lanes for them.
 
-    Nothing is claimed by a loop whose lease was reaped, nor in a restored copy. `held` is what this loop knows to be in
-    its hands: other claims of its own are those whose answer was lost with the connection, and are made anew.
+    Nothing is claimed by a loop whose lease was reaped or whose clock is wrong, in a restored copy, nor while the
+    planner has yet to find out what is overdue. `held` is what this loop knows to be in its hands: other claims of its
+    own are those whose answer was lost with the connection, and are made anew.
     """
     facts = {"worker": worker_id, "now": now, "until": now + CLAIM_AHEAD, "lanes": lanes, "messages": messages}
     with transaction.atomic():
-        if not sql.fetch(_LIVE_WORKER, facts | installation.facts()):
+        if not sql.fetch(_LIVE_WORKER, facts | installation.facts() | database_clock.facts() | overdue.facts()):
             return []
         sql.execute(_FORGET_UNANSWERED, {"worker": worker_id, "held": list(held)})
         if lanes > 0:

@@ -7,6 +7,9 @@
    never before the previous message of this connection is settled: one message a connection is in doubt at most.
 5. The body, the final reply, the verdict, the settlement.
 
+The time is this machine's as long as that is the database's, and steady in between: a clock that is set sends nothing
+early, nothing on another day's cap, and nothing at all until both agree (services/clocks).
+
 The loop renews its lease; once that is lost it drops every connection and moves nothing more.
 """
 
@@ -19,11 +22,12 @@ from functools import partial
 
 from django.conf import settings
 
-from ampout.lib import clock, dice
+from ampout.lib import database_clock, dice
+from ampout.lib.clock import SteadyClock
 from ampout.lib.database_thread import Batcher, DatabaseThread
 from ampout.lib.heartbeat import renew_until_lost
 from dispatch.knowledge import load_bounces
-from dispatch.services import capacity, claim, hand_back, health, leases, outbox, reconcile, settle, wire
+from dispatch.services import capacity, claim, clocks, hand_back, health, leases, outbox, reconcile, settle, wire
 from dispatch.services.claim import Claim
 from dispatch.services.failpoints import crash
 from dispatch.services.lane_runner import LaneRunner
@@ -50,6 +54,7 @@ class DeliverLoop:
         self.settlements = Batcher[Outcome, bool](self.database, self._settle)
         self.runners: dict[uuid.UUID, LaneRunner] = {}
         self.fenced = False
+        self.clock = SteadyClock()
         self.held: dict[uuid.UUID, int] = {}
         """The fences of the claims in this loop's hands, until the database has confirmed their end."""
 
@@ -60,10 +65,10 @@ class DeliverLoop:
         return [message_id in allowed for message_id, _ in asked]
 
     def _commit_wire(self, asked: Sequence[tuple[uuid.UUID, int]]) -> list[bool]:
-        granted = wire.commit_wire(self.worker_id, asked, now=clock.utc_now())
+        granted = wire.commit_wire(self.worker_id, asked, now=self.clock.now())
         refused = [pair for pair in asked if pair[0] not in granted]
         if refused and health.judge_due():
-            granted |= wire.commit_wire(self.worker_id, refused, now=clock.utc_now())
+            granted |= wire.commit_wire(self.worker_id, refused, now=self.clock.now())
         crash("wire_commit")
         return [message_id in granted for message_id, _ in asked]
 
@@ -83,7 +88,7 @@ class DeliverLoop:
         try:
             while not self.stop_requested() and not self.fenced:
                 await self._give_back_idle_lanes()
-                claimed = await self._claim()
+                claimed = await self._claim() if await self._has_the_time() else 0
                 if not claimed:
                     await asyncio.sleep(IDLE_CLAIM_SECONDS)
         finally:
@@ -97,13 +102,35 @@ class DeliverLoop:
         for runner in self.runners.values():
             runner.drop()
 
+    async def _has_the_time(self) -> bool:
+        """Whether this machine's clock can be gone by.
+
+        After a step whatever was not begun is released, with its slot. The steady clock follows the machine's only once
+        that is the database's; until then nothing is claimed.
+        """
+        if not self.has_stepped():
+            return True
+        for runner in self.runners.values():
+            await runner.let_go()
+        if not await self.database.run(clocks.is_right):
+            return False
+        step = self.clock.read_again()
+        logger.warning("The clock of this deliver loop was set by %.0f s.", step.total_seconds())
+        for runner in self.runners.values():
+            runner.follow(step)
+        return True
+
+    def has_stepped(self) -> bool:
+        """Whether the machine's clock was set, or the machine slept, since this loop last read it."""
+        return abs(self.clock.step().total_seconds()) > database_clock.TOLERANCE_SECONDS
+
     async def _claim(self) -> int:
         lanes = settings.DELIVER_CONVERSATIONS - len(self.runners)
         claims = await self.database.run(
             partial(
                 claim.claim_messages,
                 self.worker_id,
-                now=clock.utc_now(),
+                now=self.clock.now(),
                 lanes=max(0, lanes),
                 messages=max(0, MAXIMUM_HELD - len(self.held)),
                 held=list(self.held),
@@ -125,7 +152,7 @@ class DeliverLoop:
         except Exception:
             if len(claims) == 1:
                 logger.exception("Message %s cannot be prepared.", claims[0].message_id, extra={"action": "deliver"})
-                await self.settle(outcome_of_our_error(claims[0], clock.utc_now(), dice.new_rng(), wired=False))
+                await self.settle(outcome_of_our_error(claims[0], self.clock.now(), dice.new_rng(), wired=False))
                 return {}
         middle = len(claims) // 2
         return await self._prepare(claims[:middle]) | await self._prepare(claims[middle:])
@@ -186,7 +213,7 @@ class DeliverLoop:
                 hand_back.hand_back,
                 self.worker_id,
                 [claimed.message_id],
-                now=clock.utc_now(),
+                now=self.clock.now(),
                 attempted=attempted,
             )
         )

@@ -4,12 +4,12 @@ import asyncio
 import logging
 import uuid
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from ampout.lib import clock, dice
+from ampout.lib import dice
 from ampout.lib.door import is_declared_insecure
 from dispatch.gateways.smtp_session import (
     Deadlines,
@@ -84,6 +84,9 @@ class LaneRunner:
 
         Of two with the same slot, the one without a gap was given it as the follower of the other.
         """
+        if self.last_finished_at is None and claimed.lane_finished_at is not None:
+            # A clock that was set back since may have written down a later end than there can be.
+            self.last_finished_at = min(claimed.lane_finished_at, self.loop.clock.now())
         self.queue.append((claimed, prepared))
         self.queue.sort(key=lambda item: (item[0].stream != "test", item[0].due_at, -item[0].gap_seconds))
         self._arrived.set()
@@ -93,6 +96,17 @@ class LaneRunner:
         self._task.cancel()
         if self.session is not None:
             self.session.abort()
+
+    async def let_go(self) -> None:
+        """Release what was not begun, with its slot; this lane goes on with what comes."""
+        waiting, self.queue = self.queue, []
+        self._arrived.set()
+        await self.loop.release([claimed for claimed, _ in waiting], "")
+
+    def follow(self, step: timedelta) -> None:
+        """The loop's clock was set by so much, but no time has passed: the gap still runs from where it began."""
+        if self.last_finished_at is not None:
+            self.last_finished_at += step
 
     async def stop(self) -> None:
         """Let the conversation in progress end, release the rest."""
@@ -158,7 +172,7 @@ class LaneRunner:
     async def _wait_for_slot(self, claimed: Claim) -> bool:
         """Sleep until this message's time; False when another one arrived that may go first."""
         self._arrived.clear()
-        seconds = (self._start_at(claimed) - clock.utc_now()).total_seconds()
+        seconds = (self._start_at(claimed) - self.loop.clock.now()).total_seconds()
         if seconds <= 0:
             return True
         try:
@@ -168,26 +182,27 @@ class LaneRunner:
         return False
 
     def _start_at(self, claimed: Claim) -> datetime:
-        finished_at = self.last_finished_at or claimed.lane_finished_at
-        return timing.start_at(claimed.due_at, finished_at, claimed.gap_seconds)
+        return timing.start_at(claimed.due_at, self.last_finished_at, claimed.gap_seconds)
 
     async def _deliver(self, claimed: Claim, prepared: Prepared) -> None:
         self.sending, self.wired = True, False
         try:
             await self._settled()
-            if not await self.loop.starts.ask((claimed.message_id, claimed.fence)):
+            if self.loop.has_stepped():
+                await self.loop.release([claimed], "")
+            elif not await self.loop.starts.ask((claimed.message_id, claimed.fence)):
                 await self.loop.hand_back(claimed, attempted=False)
-            elif await self.loop.move_day(claimed, clock.utc_now()):
+            elif await self.loop.move_day(claimed, self.loop.clock.now()):
                 await self._transact(claimed, prepared)
         except Exception:
             logger.exception("Message %s: an error of ours.", claimed.message_id, extra={"action": "deliver"})
             await self._close_session()
-            await self._settle(outcome_of_our_error(claimed, clock.utc_now(), dice.new_rng(), wired=self.wired))
+            await self._settle(outcome_of_our_error(claimed, self.loop.clock.now(), dice.new_rng(), wired=self.wired))
         finally:
             self.sending = False
 
     async def _transact(self, claimed: Claim, prepared: Prepared) -> None:
-        started_at = clock.utc_now()
+        started_at = self.loop.clock.now()
         try:
             envelope, body = prepared.build(started_at)
         except (CompositionRefused, HygieneFailed) as refusal:
@@ -199,17 +214,17 @@ class LaneRunner:
             await self._settle(quarantine(claimed, str(refusal), started_at))
             return
         except SmtpFailure as failure:
-            outcome = outcome_of_failure(claimed, failure, started_at, clock.utc_now(), dice.new_rng())
+            outcome = outcome_of_failure(claimed, failure, started_at, self.loop.clock.now(), dice.new_rng())
             await self._finish(outcome)
             return
         if result.rejected_by_gate:
-            if self.loop.stop_requested():
+            if self._may_not_begin():
                 await self.loop.release([claimed], "")
             else:
                 await self.loop.hand_back(claimed, attempted=True)
-            self.last_finished_at = clock.utc_now()
+            self.last_finished_at = self.loop.clock.now()
             return
-        outcome = outcome_of_result(claimed, prepared, result, started_at, clock.utc_now(), dice.new_rng())
+        outcome = outcome_of_result(claimed, prepared, result, started_at, self.loop.clock.now(), dice.new_rng())
         await self._finish(outcome)
         if outcome.state is MessageState.UNKNOWN:
             self._listen_on(outcome, prepared)
@@ -242,14 +257,18 @@ class LaneRunner:
                 session.abort()
 
     async def _gate(self, claimed: Claim) -> bool:
-        """Commit `wire`, once the previous message of this connection is settled; no new one while the loop stops."""
+        """Commit `wire`, once the previous message of this connection is settled; none while the loop stops."""
         await self._settled()
-        if self.loop.stop_requested():
+        if self._may_not_begin():
             return False
         # From the moment of asking on: an answer that got lost may have been a yes.
         self.wired = True
         self.wired = await self.loop.wires.ask((claimed.message_id, claimed.fence))
         return self.wired
+
+    def _may_not_begin(self) -> bool:
+        """Whether what is in hand is to be released: the loop stops, or its clock was set."""
+        return self.loop.stop_requested() or self.loop.has_stepped()
 
     # -- Ends
 
@@ -289,5 +308,5 @@ class LaneRunner:
         finally:
             session.abort()
         if reply is not None:
-            late = outcome_of_late_reply(outcome, prepared, reply, clock.utc_now())
+            late = outcome_of_late_reply(outcome, prepared, reply, self.loop.clock.now())
             await self.loop.database.run(resolve_by_late_outcome, late)

@@ -7,7 +7,15 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from ampout.lib import database_clock, sql
 from dispatch.models import DeliveryWorker, Lane
+from dispatch.services import clocks
+
+_RENEW = f"""
+UPDATE dispatch_deliveryworker SET lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
+WHERE id = %(worker)s AND ended_at IS NULL
+RETURNING {database_clock.AHEAD}
+"""  # noqa: S608  # constants only
 
 
 def _lease() -> timedelta:
@@ -26,8 +34,15 @@ def start_worker(name: str) -> uuid.UUID | None:
 
 
 def renew_lease(worker_id: uuid.UUID) -> bool:
-    """Extend the lease; False when it was reaped, and the loop must stop touching messages."""
-    return bool(DeliveryWorker.objects.filter(pk=worker_id, ended_at__isnull=True).update(lease_until=Now() + _lease()))
+    """Extend the lease; False when it was reaped, and the loop must stop touching messages.
+
+    Operators are told where the clock of this process is wrong.
+    """
+    facts = {"worker": worker_id, "lease": settings.LEASE_SECONDS}
+    rows = sql.fetch(_RENEW, facts | database_clock.facts())
+    if rows:
+        clocks.may_go_by(rows[0][0])
+    return bool(rows)
 
 
 def end_worker(worker_id: uuid.UUID) -> None:

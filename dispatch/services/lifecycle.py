@@ -149,18 +149,28 @@ def pause_campaign(
 
 
 def pause_locked(
-    campaign: Campaign, reason: PauseReason, *, now: datetime, credential_ids: tuple[uuid.UUID, ...] = ()
+    campaign: Campaign,
+    reason: PauseReason,
+    *,
+    now: datetime,
+    credential_ids: tuple[uuid.UUID, ...] = (),
+    is_overdue: bool = False,
 ) -> None:
-    """Pause a campaign whose row is locked; its unstarted messages give back unit and slot, and it is told once."""
+    """Pause a campaign whose row is locked; its unstarted messages give back unit and slot, and it is told once.
+
+    `is_overdue` tells the event's readers that nobody did it: the campaign waits to be confirmed.
+    """
     campaign.status, campaign.pause_reason = CampaignStatus.PAUSED.value, reason.value
     campaign.paused_at = campaign.updated_at = now
     campaign.save(update_fields=["status", "pause_reason", "paused_at", "updated_at"])
     take_slots_back(Message.everywhere.filter(campaign=campaign, stream="campaign"), "paused")
-    data = {
+    data: dict[str, Any] = {
         "campaign_id": str(campaign.pk),
         "reason": reason.value,
         "credential_ids": [str(credential_id) for credential_id in credential_ids],
     }
+    if is_overdue:
+        data["overdue"] = True
     name = f"{EventKind.CAMPAIGN_PAUSED}:{campaign.pk}:{now.isoformat()}"
     record_events([Fact(campaign.account_id, EventKind.CAMPAIGN_PAUSED, name, data)], now=now)
 

@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from ampout.accounts import installation
-from ampout.lib import clock, dice, sql
+from ampout.lib import clock, database_clock, dice, sql
 from credentials.models import SmtpCredential
 from dispatch.models import Mailbox, MailboxFolder, Message
 from dispatch.rules.folders import Folder, Role
@@ -55,16 +55,17 @@ _ADD_NEW = f"""
 INSERT INTO dispatch_mailbox (credential_id, login, next_poll_at, fence, failures, problem)
 SELECT credential.id, '', %(now)s, 0, 0, '' FROM credentials_smtpcredential credential
 WHERE {_USED} AND NOT EXISTS (SELECT 1 FROM dispatch_mailbox mailbox WHERE mailbox.credential_id = credential.id)
+  AND {database_clock.AGREES}
 ON CONFLICT DO NOTHING
 """  # noqa: S608  # constants only
 
 # Whoever changes a credential has mended it, and wants to see it work.
-_RETRY_MENDED = """
+_RETRY_MENDED = f"""
 UPDATE dispatch_mailbox mailbox SET next_poll_at = %(now)s, failures = 0
 FROM credentials_smtpcredential credential
 WHERE credential.id = mailbox.credential_id AND mailbox.failures > 0 AND mailbox.next_poll_at > %(now)s
-  AND credential.updated_at > mailbox.problem_at
-"""
+  AND credential.updated_at > mailbox.problem_at AND {database_clock.AGREES}
+"""  # noqa: S608  # constants only
 
 _FORGET_UNUSED = f"""
 DELETE FROM dispatch_mailboxfolder WHERE mailbox_id IN (
@@ -87,7 +88,7 @@ SELECT mailbox.credential_id, credential.imap_host || ':' || credential.imap_por
 FROM dispatch_mailbox mailbox JOIN credentials_smtpcredential credential ON credential.id = mailbox.credential_id
 WHERE mailbox.next_poll_at <= %(now)s AND {_USED}
   AND (mailbox.worker_id IS NULL OR mailbox.worker_id = %(worker)s OR mailbox.lease_until < now())
-  AND NOT (mailbox.credential_id = ANY(%(busy)s)) AND {installation.IS_OWN}
+  AND NOT (mailbox.credential_id = ANY(%(busy)s)) AND {installation.IS_OWN} AND {database_clock.AGREES}
 ORDER BY mailbox.next_poll_at
 LIMIT %(limit)s
 FOR UPDATE OF mailbox SKIP LOCKED
@@ -170,7 +171,7 @@ def login_of(credential: SmtpCredential) -> str:
 
 def sync_mailboxes(*, now: datetime) -> None:
     """A row for each credential with an IMAP login, none for others; what was mended is due now."""
-    facts = {"now": now}
+    facts = {"now": now} | database_clock.facts()
     with transaction.atomic():
         sql.execute(_ADD_NEW, facts)
         sql.execute(_RETRY_MENDED, facts)
@@ -181,14 +182,14 @@ def sync_mailboxes(*, now: datetime) -> None:
 def lease_due(
     worker_id: uuid.UUID, *, now: datetime, room: int, busy: Collection[uuid.UUID] = (), failing: int = 0
 ) -> list[Lease]:
-    """Up to `room` mailboxes that are due; none in a restored copy.
+    """Up to `room` mailboxes that are due; none in a restored copy, nor by a wrong clock.
 
     `busy` are those in this loop's hands, `failing` of which had failed.
     """
     facts = {"worker": worker_id, "now": now, "busy": list(busy), "limit": room * LOOKED_AT}
     with transaction.atomic():
         sql.execute(_ONE_AT_A_TIME)
-        due = [DueMailbox(*row) for row in sql.fetch(_DUE, facts | installation.facts())]
+        due = [DueMailbox(*row) for row in sql.fetch(_DUE, facts | installation.facts() | database_clock.facts())]
         if not due:
             return []
         taken = sql.fetch(_TAKEN, facts | {"logins": [mailbox.login for mailbox in due]})

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from ampout.events.kinds import EventKind
 from dispatch.gateways import broker
 from dispatch.rules.message_state import MessageState
-from dispatch.rules.readiness import Figures
+from dispatch.rules.readiness import Figures, is_clock_wrong
 from dispatch.services import watch
 
 _S = MessageState
@@ -56,7 +56,8 @@ class Figured(Collector):
             ("ampout_webhook_lag_seconds", "How late the oldest call is to a webhook that works.", figures.webhook_lag),
         )
         # What never happened has no age: its metric is absent.
-        yield from (GaugeMetricFamily(name, meaning, value) for name, meaning, value in told if value is not None)
+        # A tick in the future is as good as none for so long.
+        yield from (GaugeMetricFamily(name, meaning, abs(value)) for name, meaning, value in told if value is not None)
 
     def _work(self) -> Iterator[Metric]:
         figures = self.figures
@@ -70,6 +71,8 @@ class Figured(Collector):
         yield from (GaugeMetricFamily(name, meaning, value) for name, meaning, value in told)
         off = int(figures.sending_off)
         yield GaugeMetricFamily("ampout_sending_off", "Whether nothing may leave, as this is a restored copy.", off)
+        wrong = int(is_clock_wrong(figures.wrong_clock_age))
+        yield GaugeMetricFamily("ampout_clock_wrong", "Whether a process has another clock than the database.", wrong)
         yield _by("ampout_loops", "Loops with a lease.", "kind", figures.loops)
 
     def _broker(self) -> Iterator[Metric]:

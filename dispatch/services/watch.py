@@ -106,11 +106,13 @@ def read_figures() -> Figures:
         rows = sql.fetch(_FIGURES, facts())
     found: dict[str, dict[str, float]] = defaultdict(dict)
     for group, name, value in rows:
-        found[group][name] = max(value or 0, found[group].get(name, 0))
+        # Ages have one row each, and may be negative.
+        found[group][name] = value if group == "age" else max(value or 0, found[group].get(name, 0))
     numbers, lags = found["number"], found["lag"]
     return Figures(
         beat_age=found["age"].get("beat"),
         plan_age=found["age"].get("plan"),
+        wrong_clock_age=found["age"].get("clock"),
         queue_age=lags.get("queue", 0.0),
         due=int(numbers["due"]),
         without_slot=int(numbers["without_slot"]),

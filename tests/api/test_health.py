@@ -67,7 +67,7 @@ def test_an_installation_that_works_is_ready(ticking: None) -> None:
     answer = ask("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
     checks = answer.json()["checks"]
-    assert list(checks) == ["database", "broker", "beat", "planner", "sending", "queue", "unknown", "claims"]
+    assert list(checks) == ["database", "broker", "beat", "planner", "clocks", "sending", "queue", "unknown", "claims"]
     assert all(check["ok"] for check in checks.values())
     assert checks["claims"] == {
         "ok": True,

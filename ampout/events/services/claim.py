@@ -17,7 +17,7 @@ from ampout.events.models import WebhookDelivery, WebhookEndpoint
 from ampout.events.rules.delivery_state import DeliveryState
 from ampout.events.rules.envelope import EventFacts, body_of
 from ampout.events.rules.retry import FAILURES_TO_OPEN, calls_side_by_side
-from ampout.lib import sql
+from ampout.lib import database_clock, sql
 
 HELD_AFTER_OUR_ERROR = timedelta(seconds=60)
 
@@ -40,7 +40,7 @@ WHERE id IN (
     ORDER BY endpoint.served_at NULLS FIRST
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
-) AND {installation.IS_OWN}
+) AND {installation.IS_OWN} AND {database_clock.AGREES}
 RETURNING id
 """  # noqa: S608  # constants only
 
@@ -67,13 +67,14 @@ class Turn:
 
 
 def claim_endpoints(loop_id: uuid.UUID, *, now: datetime, limit: int, failing: bool) -> list[uuid.UUID]:
-    """Take endpoints that have something due and no live loop, those served longest ago first. None in a restored copy.
+    """Take endpoints that have something due and no live loop, those served longest ago first.
 
-    `failing` asks for those that keep failing, which are only probed; otherwise for the others.
+    None in a restored copy, nor by a wrong clock. `failing` asks for those that keep failing, which are only probed;
+    otherwise for the others.
     """
     if limit <= 0:
         return []
-    facts = installation.facts() | {
+    facts = {
         "loop": loop_id,
         "now": now,
         "limit": limit,
@@ -81,7 +82,7 @@ def claim_endpoints(loop_id: uuid.UUID, *, now: datetime, limit: int, failing: b
         "open": FAILURES_TO_OPEN,
     }
     with transaction.atomic():
-        return [row[0] for row in sql.fetch(_CLAIM, facts)]
+        return [row[0] for row in sql.fetch(_CLAIM, facts | installation.facts() | database_clock.facts())]
 
 
 def release_endpoints(loop_id: uuid.UUID, endpoint_ids: Sequence[uuid.UUID], *, now: datetime) -> None:
@@ -96,14 +97,15 @@ def hold_endpoint(endpoint_id: uuid.UUID, *, now: datetime) -> None:
 
 
 def next_turn(loop_id: uuid.UUID, endpoint_id: uuid.UUID, *, now: datetime, limit: int) -> Turn:
-    """The next calls to an endpoint, oldest first; none when it was disabled, deleted, held back or taken over, and
-    in a restored copy.
+    """The next calls to an endpoint, oldest first; none when it was disabled, deleted, held back or taken over, in a
+    restored copy, and by a wrong clock.
 
     Raises crypto.DecryptionFailed when its secret or URL cannot be read.
     """
-    endpoint = WebhookEndpoint.everywhere.filter(
+    found = WebhookEndpoint.everywhere.filter(
         pk=endpoint_id, loop_id=loop_id, disabled_at__isnull=True, deleted_at__isnull=True
-    ).first()
+    )
+    endpoint = database_clock.agreeing(found).first()
     if endpoint is None or (endpoint.hold_until is not None and endpoint.hold_until > now):
         return Turn([], 0)
     if installation.sending_is_off():

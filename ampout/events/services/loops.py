@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 
 from ampout.events.models import WebhookEndpoint, WebhookLoop
-from ampout.lib import sql
+from ampout.lib import database_clock, sql
 
 _START = """
 INSERT INTO events_webhookloop (name, id, started_at, lease_until)
@@ -14,8 +14,14 @@ ON CONFLICT (name) DO UPDATE
 SET id = excluded.id, started_at = excluded.started_at, lease_until = excluded.lease_until
 WHERE events_webhookloop.lease_until < now()
 """
-_RENEW = """
+_RENEW = f"""
 UPDATE events_webhookloop SET lease_until = now() + make_interval(secs => %(lease)s) WHERE id = %(id)s
+RETURNING {database_clock.AHEAD}
+"""  # noqa: S608  # constants only
+# The database's clock may have been set back: a live holder renews, a dead one's lease runs out one lease later.
+_CAP = """
+UPDATE events_webhookloop SET lease_until = now() + make_interval(secs => %(lease)s)
+WHERE lease_until > now() + make_interval(secs => %(lease)s)
 """
 
 
@@ -27,8 +33,16 @@ def start_loop(name: str) -> uuid.UUID | None:
 
 
 def renew_lease(loop_id: uuid.UUID) -> bool:
-    """Extend the lease; False when another loop took the name over, and this one must stop."""
-    return bool(sql.execute(_RENEW, {"id": loop_id, "lease": settings.LEASE_SECONDS}))
+    """Extend the lease; False when another loop took the name over, and this one must stop.
+
+    No lease lies further ahead than one. The log tells where the clock of this process is wrong.
+    """
+    facts = {"id": loop_id, "lease": settings.LEASE_SECONDS}
+    sql.execute(_CAP, facts)
+    rows = sql.fetch(_RENEW, facts | database_clock.facts())
+    if rows:
+        database_clock.judge(rows[0][0])
+    return bool(rows)
 
 
 def end_loop(loop_id: uuid.UUID) -> None:
