@@ -35,27 +35,20 @@ TALLIES = {
 }
 
 FUNCTION = """
-CREATE FUNCTION {table}_on_{verb}() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION {table}_on_{verb}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     {statements}
     RETURN NULL;
 END $$;
-CREATE TRIGGER tally_{verb} AFTER {verb} ON {table} REFERENCING {referencing}
+"""
+TRIGGER = """
+CREATE TRIGGER tally_{verb} AFTER {verb} ON {table} {referencing}
 FOR EACH STATEMENT EXECUTE FUNCTION {table}_on_{verb}();
 """
 STATEMENT = """
     INSERT INTO {tally} ({columns}, count)
     SELECT {columns}, sum(change) FROM ({changes}) AS changes ({columns}, change)
     GROUP BY {columns} HAVING sum(change) <> 0;
-"""
-# By DELETE: a TRUNCATE of all tables at once, as of `manage.py flush`, still holds the tallies, which are empty then.
-EMPTIED = """
-CREATE FUNCTION {table}_on_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    {deletions}
-    RETURN NULL;
-END $$;
-CREATE TRIGGER tally_truncate AFTER TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {table}_on_truncate();
 """
 VERBS = {
     "insert": ("NEW TABLE AS new_rows", {"new_rows": 1}),
@@ -64,9 +57,9 @@ VERBS = {
 }
 
 
-def triggers(table, tallies):
-    """One trigger for each verb: a statement adds to the tallies by how much it changed them, however many its rows."""
-    for verb, (referencing, rows) in VERBS.items():
+def functions(table, tallies):
+    """One for each verb: a statement adds to the tallies by how much it changed them, however many its rows."""
+    for verb, (_, rows) in VERBS.items():
         statements = ""
         for tally, (facts, condition) in tallies.items():
             values = ", ".join(facts.values())
@@ -74,8 +67,18 @@ def triggers(table, tallies):
                 f"SELECT {values}, {sign} FROM {name} WHERE {condition}" for name, sign in rows.items()
             )
             statements += STATEMENT.format(tally=tally, columns=", ".join(facts), changes=changes)
-        yield FUNCTION.format(table=table, verb=verb, referencing=referencing, statements=statements)
-    yield EMPTIED.format(table=table, deletions=" ".join(f"DELETE FROM {tally};" for tally in tallies))
+        yield FUNCTION.format(table=table, verb=verb, statements=statements)
+    # By DELETE: a TRUNCATE of all tables at once, as of `manage.py flush`, still holds the tallies, which are empty then.
+    deletions = " ".join(f"DELETE FROM {tally};" for tally in tallies)
+    yield FUNCTION.format(table=table, verb="truncate", statements=deletions)
+
+
+def triggers(table, tallies):
+    """The functions, and what calls them."""
+    yield from functions(table, tallies)
+    for verb, (referencing, _) in VERBS.items():
+        yield TRIGGER.format(table=table, verb=verb, referencing=f"REFERENCING {referencing}")
+    yield TRIGGER.format(table=table, verb="truncate", referencing="")
 
 
 def removal(table):

@@ -1,4 +1,4 @@
-"""How many enrollments of a campaign are alike, kept by triggers (docs/decisions/0007).
+"""How many rows are alike, kept by triggers (docs/decisions/0007); here the enrollments of a campaign.
 
 Rows are only added: each says by how much a statement changed a number, and the sum of those with the same values is
 the number. No two writers ever wait for each other here. `fold_tallies` puts rows together.
@@ -12,14 +12,11 @@ from campaigns.models.campaign import Campaign
 class Tally(models.Model):
     """A change of a number, or many put together (`is_folded`).
 
-    Without a constraint on the campaign: checking it would lock the campaign's row behind the enrollments'. Of a
-    campaign that is gone the sums are 0, and the next folding takes the rows away.
+    Without constraints on the rows that it names: checking one would lock the campaign's row behind the enrollments'.
+    Of a campaign that is gone the sums are 0, and the next folding takes the rows away.
     """
 
     id = models.BigAutoField(primary_key=True)
-    campaign = models.ForeignKey(
-        Campaign, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
-    )
     count = models.IntegerField()
     is_folded = models.BooleanField(default=False, db_default=False)
 
@@ -31,7 +28,18 @@ class Tally(models.Model):
         return f"{self.count:+}"
 
 
-class EnrollmentTally(Tally):
+class CampaignTally(Tally):
+    """A number of one campaign."""
+
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+
+    class Meta(Tally.Meta):
+        abstract = True
+
+
+class EnrollmentTally(CampaignTally):
     """Enrollments that have got equally far: a campaign's figures and the left side of law 2, without counting."""
 
     batch_number = models.PositiveIntegerField()
@@ -54,7 +62,7 @@ class EnrollmentTally(Tally):
         )
 
 
-class DueTally(Tally):
+class DueTally(CampaignTally):
     """Open enrollments whose next step may be planned from some moment of this hour (UTC) on."""
 
     wait_reason = models.CharField(max_length=32, blank=True)

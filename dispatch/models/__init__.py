@@ -8,7 +8,7 @@ from dispatch.models.message import Attempt, Message
 from dispatch.models.monthly_reservation import MonthlyReservation
 from dispatch.models.mx_verdict import MxVerdict
 from dispatch.models.notice import Feedback, Notice
-from dispatch.models.tally import MessageTally
+from dispatch.models.tally import MessageTally, UsageTally
 from dispatch.models.watch import CountMark, FactCount, Tick
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "MxVerdict",
     "Notice",
     "Tick",
+    "UsageTally",
 ]

@@ -118,13 +118,6 @@ class Message(AccountOwned):
                 condition=Q(state__in=["accepted", "unknown", "refused"]),
                 name="message_answered",
             ),
-            # What an account has sent, month by month: read from the index alone.
-            models.Index(
-                fields=["account", "wire_at"],
-                include=["client_kind"],
-                condition=Q(state__in=["accepted", "unknown"]),
-                name="message_sent",
-            ),
             # What nobody knows the fate of, over all accounts: what monitors ask for.
             models.Index(fields=["wire_at"], condition=Q(state="unknown"), name="message_undecided"),
             # What a reply or a bounce refers to, where the provider replaced our Message-ID.

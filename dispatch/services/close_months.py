@@ -17,20 +17,14 @@ SETTLED_AFTER = timedelta(days=7)
 
 _CLOSE = """
 INSERT INTO accounts_monthlyusage (account_id, month, client_kind, sends)
-SELECT account.id, counted.month, counted.client_kind, counted.sends
-FROM accounts_account account
-CROSS JOIN LATERAL (
-    SELECT (date_trunc('month', message.wire_at AT TIME ZONE 'UTC'))::date AS month, message.client_kind,
-           count(*) AS sends
-    FROM dispatch_message message
-    WHERE message.account_id = account.id AND message.state IN ('accepted', 'unknown') AND message.wire_at < %(end)s
-      AND message.wire_at >= COALESCE((SELECT (max(closed.month) + interval '1 month') AT TIME ZONE 'UTC'
-                                       FROM accounts_monthlyusage closed WHERE closed.account_id = account.id),
-                                      '-infinity')
-    GROUP BY 1, 2
-) counted
-WHERE NOT EXISTS (SELECT 1 FROM dispatch_message message
+SELECT tally.account_id, tally.month, tally.client_kind, sum(tally.count)
+FROM dispatch_usagetally tally JOIN accounts_account account ON account.id = tally.account_id
+WHERE tally.month < %(month)s
+  AND tally.month > COALESCE((SELECT max(closed.month) FROM accounts_monthlyusage closed
+                              WHERE closed.account_id = account.id), '-infinity')
+  AND NOT EXISTS (SELECT 1 FROM dispatch_message message
                   WHERE message.account_id = account.id AND message.state = 'wire' AND message.wire_at < %(end)s)
+GROUP BY 1, 2, 3 HAVING sum(tally.count) > 0
 ON CONFLICT (account_id, month, client_kind) DO NOTHING
 """
 
@@ -40,4 +34,5 @@ def close_months(*, now: datetime | None = None) -> int:
     """Write down the months that ended more than a week ago; returns how many rows that took."""
     now = now or clock.utc_now()
     sql.keep_plans_steady()
-    return sql.execute(_CLOSE, {"end": start_of(month_of(now - SETTLED_AFTER))})
+    month = month_of(now - SETTLED_AFTER)
+    return sql.execute(_CLOSE, {"month": month, "end": start_of(month)})

@@ -13,16 +13,20 @@ from django.db import transaction
 from ampout.lib import sql
 
 FOLDED_AT_ONCE = 100
-"""Campaigns: so many a transaction."""
+"""Campaigns, or accounts: so many a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a table of tallies counts: SQL for each of its columns, of the rows of another table that fit."""
+    """What a table of tallies counts: SQL for each of its columns, of the rows of another table that fit.
+
+    Of its `owner`, a column, all rows are folded at once.
+    """
 
     table: str
     condition: str
     columns: Mapping[str, str]
+    owner: str = "campaign_id"
 
 
 _STANDING = (
@@ -64,21 +68,27 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
             "AND state IN ('accepted', 'refused', 'gave_up', 'quarantined', 'unknown')",
             _same("campaign_id", "credential_id", "state") | {"is_bounced": _BOUNCED},
         ),
+        "dispatch_usagetally": Source(
+            "dispatch_message",
+            "state IN ('accepted', 'unknown') AND wire_at IS NOT NULL",
+            _same("account_id", "client_kind") | {"month": "date_trunc('month', wire_at AT TIME ZONE 'UTC')::date"},
+            owner="account_id",
+        ),
     }
 )
 
 # Not before a tenth is new: where there are many batches, and so many rows, writing them all anew is worth it seldom.
 _TO_FOLD = """
-SELECT campaign_id FROM (
-    SELECT campaign_id, count(*) AS added FROM {tally} WHERE NOT is_folded GROUP BY campaign_id
+SELECT {owner} FROM (
+    SELECT {owner}, count(*) AS added FROM {tally} WHERE NOT is_folded GROUP BY {owner}
 ) AS recent
-WHERE added * 10 > (SELECT count(*) FROM {tally} WHERE {tally}.campaign_id = recent.campaign_id)
+WHERE added * 10 > (SELECT count(*) FROM {tally} WHERE {tally}.{owner} = recent.{owner})
 """
 # Two that fold at once each take other rows; who reads meanwhile sees the rows of before, or those of after.
 _FOLD = """
 WITH gone AS (
     DELETE FROM {tally} WHERE id IN (
-        SELECT id FROM {tally} WHERE campaign_id = ANY(%(campaigns)s) FOR UPDATE SKIP LOCKED
+        SELECT id FROM {tally} WHERE {owner} = ANY(%(owners)s) FOR UPDATE SKIP LOCKED
     ) RETURNING *
 )
 INSERT INTO {tally} ({columns}, count, is_folded)
@@ -94,15 +104,15 @@ GROUP BY {columns} HAVING sum(change) <> 0
 
 
 def fold_tallies() -> int:
-    """Put the rows that were added since the last time together with the others; returns in how many campaigns."""
+    """Put the rows that were added since the last time together with the others; returns of how many owners."""
     return sum(_fold(tally) for tally in SOURCES)
 
 
 def _fold(tally: str) -> int:
-    found = [row[0] for row in sql.fetch(_TO_FOLD.format(tally=tally))]
+    found = [row[0] for row in sql.fetch(_said(_TO_FOLD, tally))]
     for start in range(0, len(found), FOLDED_AT_ONCE):
         with transaction.atomic():
-            sql.execute(_said(_FOLD, tally), {"campaigns": found[start : start + FOLDED_AT_ONCE]})
+            sql.execute(_said(_FOLD, tally), {"owners": found[start : start + FOLDED_AT_ONCE]})
     return len(found)
 
 
@@ -127,6 +137,7 @@ def _said(template: str, tally: str) -> str:
     source = SOURCES[tally]
     return template.format(
         tally=tally,
+        owner=source.owner,
         table=source.table,
         condition=source.condition,
         columns=", ".join(source.columns),

@@ -21,8 +21,6 @@ WARM_UP = 5
 MOST_TIMES = 1.5
 MOST_PAGES = 1_000
 """Pages of 8 kB: enough for a page of a list and what belongs to its rows; a million rows of anything have more."""
-GROWING = {"GET /usage"}
-"""What is known to grow; the table shows by how much (docs: Speed)."""
 
 
 @dataclass
@@ -55,7 +53,7 @@ def timed(call: Call, caller: Caller) -> float:
 def test_a_call_takes_the_same_time_at_ten_thousand_and_at_a_million_rows(installations: list[Installation]) -> None:
     times = measure(*installations)
     show(times)
-    assert {name: of.at(50)[2] for name, of in times.items() if of.at(50)[2] > MOST_TIMES and name not in GROWING} == {}
+    assert {name: of.at(50)[2] for name, of in times.items() if of.at(50)[2] > MOST_TIMES} == {}
 
 
 def measure(small: Installation, large: Installation) -> dict[str, Times]:
@@ -85,8 +83,6 @@ def show(times: dict[str, Times]) -> None:
 
 @pytest.mark.parametrize("name", READS)
 def test_every_query_touches_as_many_pages(installations: list[Installation], name: str) -> None:
-    if name in GROWING:
-        pytest.skip("It is known to grow.")
     small, large = (explained(name, installation) for installation in installations)
     for (label, before), after in zip(small.costs.items(), large.costs.values(), strict=True):
         most = max(MOST_PAGES, MOST_TIMES * before.buffers)

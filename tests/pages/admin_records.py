@@ -46,6 +46,7 @@ from dispatch.models import (
     MxVerdict,
     Notice,
     Tick,
+    UsageTally,
 )
 from tests import factories
 
@@ -118,6 +119,13 @@ def message() -> Message:
     return factories.make_message(
         enrollment(), credential=credential(), subject=HOSTILE, state="unknown", reply_text=HOSTILE, due_at=NOW
     )
+
+
+def usage_tally() -> UsageTally:
+    """What the trigger counted of a message that left."""
+    left = factories.make_message(enrollment(), credential=credential(), state="accepted", wire_at=NOW)
+    found: UsageTally = UsageTally.objects.of(left.account).get()
+    return found
 
 
 def attempt() -> Attempt:
@@ -294,6 +302,7 @@ MAKERS: dict[type[Model], Callable[[], Any]] = {
     ProviderHook: lambda: factories.make_hook(credential(), provider="sendgrid", signing_key=factories.SIGNING_KEY),
     Message: message,
     MessageTally: lambda: MessageTally.objects.filter(campaign=message().campaign).get(),
+    UsageTally: usage_tally,
     Attempt: attempt,
     Notice: notice,
     Feedback: feedback,

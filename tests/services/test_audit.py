@@ -263,12 +263,19 @@ def figure_that_does_not_add_up(desk: Desk) -> str:
     return str(message.campaign_id)
 
 
+def usage_that_does_not_add_up(desk: Desk) -> str:
+    message = sent_one(desk)
+    sql("UPDATE dispatch_usagetally SET count = 7")
+    return str(message.account_id)
+
+
 PLANTED: dict[Plant, str] = {
     second_attempt_after_acceptance: "1 never twice: an attempt after one that may have delivered",
     second_attempt_after_silence: "1 never twice: an attempt after one that may have delivered",
     body_without_wire: "1 never twice: no body without its wire",
     lost_message: "2 never lost silently: every step that is due is accounted for",
     figure_that_does_not_add_up: "2 never lost silently: what is shown of a campaign adds up from its rows",
+    usage_that_does_not_add_up: "2 never lost silently: what is shown of a campaign adds up from its rows",
     enrollment_with_nothing_to_come: "2 never lost silently: every open enrollment has something to come",
     completed_with_work: "2 never lost silently: a completed campaign has no work",
     completed_inside_a_grace_period: "2 never lost silently: a completed campaign has no work",

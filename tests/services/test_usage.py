@@ -1,9 +1,6 @@
 """What an account sent, month by month: which messages count, when a month begins and ends, what closing it keeps."""
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -12,11 +9,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from ampout.accounts.models import Account, MonthlyUsage
 from ampout.accounts.rules.keys import ClientKind
-from dispatch import usage
-from dispatch.models import Message
+from ampout.lib import sql
+from dispatch.models import Message, UsageTally
 from dispatch.rules.message_state import MessageState
 from dispatch.services import close_months, deletion, lifecycle, test_send
-from dispatch.usage import usage_of
+from dispatch.services.tallies import differences, fold_tallies
+from dispatch.usage import sends_in_month, usage_of
 from tests import factories
 from tests.services.desk import Desk, S, message_of
 from tests.services.rival import Held, Waiting
@@ -232,36 +230,43 @@ def test_it_is_two_queries_whatever_there_is(
         usage_of(account.pk, now=NOW)
 
 
-def explained(query: str, **facts: Any) -> tuple[list[str], int]:
-    """The nodes of a query's plan, and how many rows it took from the ledger."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", facts)
-        report = cursor.fetchone()[0]
-    nodes = list(walk((json.loads(report) if isinstance(report, str) else report)[0]["Plan"]))
-    ledger = [node for node in nodes if node.get("Relation Name") == "dispatch_message"]
-    return [node["Node Type"] for node in ledger], sum(node["Actual Rows"] * node["Actual Loops"] for node in ledger)
-
-
-def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield node
-    for child in node.get("Plans", []):
-        yield from walk(child)
-
-
-def test_the_ledger_is_counted_from_its_index_alone_and_closed_months_not_at_all(account: Account) -> None:
-    many_left(factories.make_campaign(account), NOW - timedelta(days=300), count=20_000, apart="20 minutes")
-    many_left(factories.make_campaign(factories.make_account()), NOW, count=5_000, apart="1 minute")
-    before = usage_of(account.pk, now=NOW)
-    close_months.close_months(now=NOW)
+def test_no_message_is_looked_at(account: Account) -> None:
+    many_left(factories.make_campaign(account), NOW - timedelta(days=300), count=2_000, apart="210 minutes")
     with CaptureQueriesContext(connection) as asked:
+        before = usage_of(account.pk, now=NOW)
+        assert sends_in_month(account.pk, date(2026, 11, 1)) == before.current.sends > 0
+        assert close_months.close_months(now=NOW) == 10
         assert usage_of(account.pk, now=NOW) == before
-    assert f"wire_at >= '{NOVEMBER.isoformat(' ')}'" in asked[-1]["sql"]
-    facts = {"account": account.pk, "start": NOVEMBER, "end": DECEMBER}
-    assert explained(usage._BY_MONTH, **facts) == (["Index Only Scan"], before.current.sends)
-    assert before.current.sends < 2_000 < sum(month.sends for month in before.history)
+    assert UsageTally.objects.of(account).count() == 11
+    by_messages = [query["sql"] for query in asked if "dispatch_message" in query["sql"]]
+    assert len(by_messages) == 1, "closing asks whether any is on the wire"
+    assert "state = 'wire'" in by_messages[0]
 
 
-def test_a_month_is_counted_from_the_index_alone(account: Account) -> None:
-    many_left(factories.make_campaign(account), NOW - timedelta(days=300), count=20_000, apart="20 minutes")
-    nodes, rows = explained(usage._IN_MONTH, account=account.pk, start=NOVEMBER, end=DECEMBER)
-    assert (nodes, rows) == (["Index Only Scan"], usage_of(account.pk, now=NOW).current.sends)
+# -- What moves
+
+
+def test_what_is_sent_again_counts_in_the_month_in_which_it_left_last(account: Account) -> None:
+    left(account, NOVEMBER - MICROSECOND, state="unknown")
+    Message.everywhere.update(state="planned")
+    assert sends(account) == {}
+    Message.everywhere.update(state="wire", wire_at=NOVEMBER)
+    assert sends(account) == {}
+    Message.everywhere.update(state="accepted")
+    assert sends(account) == {"2026-11": 1}
+
+
+def test_an_erased_account_leaves_nothing_behind(account: Account) -> None:
+    left(account, NOW, times=2)
+    account.delete()
+    fold_tallies()
+    assert not UsageTally.everywhere.exists()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_a_month_is_utcs_whatever_the_connections_zone(account: Account, zone: str) -> None:
+    sql.execute(f"SET LOCAL TIME ZONE '{zone}'")
+    left(account, NOVEMBER)
+    left(account, DECEMBER - MICROSECOND)
+    assert UsageTally.objects.of(account).filter(month=date(2026, 11, 1)).count() == 2
+    assert list(differences()) == []

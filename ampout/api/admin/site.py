@@ -52,6 +52,7 @@ from dispatch.models import (
     MxVerdict,
     Notice,
     Tick,
+    UsageTally,
 )
 from dispatch.rules.message_state import OUTSTANDING, UNSTARTED, MessageState
 from dispatch.services.installation import sending_is_off
@@ -100,6 +101,7 @@ MENU: dict[str, dict[type[models.Model], str]] = {
         Account: "apartment",
         ApiKey: "vpn_key",
         MonthlyUsage: "bar_chart",
+        UsageTally: "functions",
         MonthlyReservation: "data_usage",
         IdempotencyRecord: "repeat",
         Installation: "home_work",

@@ -2,17 +2,18 @@
 
 from django.contrib import admin
 
+from ampout.accounts.rules.keys import ClientKind
 from ampout.api.admin.base import RecordAdmin
 from ampout.api.admin.columns import link_to
 from ampout.api.admin.filters import code_filter
 from campaigns.models import DueTally, EnrollmentTally
 from campaigns.rules.enrollment_state import EnrollmentStatus, StopReason, WaitReason
-from dispatch.models import MessageTally
+from dispatch.models import MessageTally, UsageTally
 from dispatch.rules.message_state import MessageState
 
 
 class TallyAdmin(RecordAdmin):
-    """What all tallies share."""
+    """What the tallies of campaigns share."""
 
     search_fields = ("campaign__name",)
     search_ids: tuple[str, ...] = ("campaign_id",)
@@ -43,3 +44,14 @@ class MessageTallyAdmin(TallyAdmin):
     list_filter = (code_filter("state", MessageState), "is_bounced", "is_folded")
     search_ids = ("campaign_id", "credential_id")
     related = ("campaign", "credential")
+
+
+@admin.register(UsageTally)
+class UsageTallyAdmin(RecordAdmin):
+    """How much an account sent in a month, by the kind of key."""
+
+    list_display = ("month", "count", link_to("account"), "client_kind")
+    list_filter = (code_filter("client_kind", ClientKind), "is_folded")
+    search_fields = ("account__name",)
+    search_ids = ("account_id",)
+    related = ("account",)

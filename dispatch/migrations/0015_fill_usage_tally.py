@@ -1,0 +1,20 @@
+"""Count once what left before the trigger counted it, and drop the index that it was counted from at every call."""
+
+import importlib
+
+from django.contrib.postgres.operations import RemoveIndexConcurrently
+from django.db import migrations
+
+# Filled like those of enrollments.
+fill_from = importlib.import_module("campaigns.migrations.0010_fill_tallies").fill_from
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [("dispatch", "0014_usage_tally")]
+
+    operations = [
+        migrations.RunPython(fill_from("dispatch.migrations.0014_usage_tally"), migrations.RunPython.noop),
+        RemoveIndexConcurrently(model_name="message", name="message_sent"),
+    ]
