@@ -124,14 +124,14 @@ def process_due(limit: int = 200, *, now: datetime | None = None) -> int:
         moment = now or clock.utc_now()
         batch = sorted(sql.fetch(_CLAIM, {"now": moment, "limit": min(AT_ONCE, limit - taken)}))
         crash("after_notice_claim")
-        judged += sum(_try(notice_id, moment) for _, notice_id in batch)
+        judged += sum(_try(notice_id, now) for _, notice_id in batch)
         taken += len(batch)
         if len(batch) < AT_ONCE:
             break
     return judged
 
 
-def _try(notice_id: uuid.UUID, now: datetime) -> bool:
+def _try(notice_id: uuid.UUID, now: datetime | None) -> bool:
     try:
         return judge(notice_id, now=now)
     except (OperationalError, InterfaceError):
@@ -144,7 +144,7 @@ def _try(notice_id: uuid.UUID, now: datetime) -> bool:
     return False
 
 
-def judge(notice_id: uuid.UUID, *, now: datetime, again: bool = False) -> bool:
+def judge(notice_id: uuid.UUID, *, now: datetime | None = None, again: bool = False) -> bool:
     """Judge one notice and draw the consequences; False where it is in other hands, or was judged before.
 
     `again` judges it anew: every effect is safe to repeat. One that was quicker than the settlement of its message has
@@ -155,7 +155,7 @@ def judge(notice_id: uuid.UUID, *, now: datetime, again: bool = False) -> bool:
         crash("before_notice_commit")
     crash("after_notice_commit")
     if drawn is not None and drawn.to_judge:
-        _judge_health(drawn.to_judge, now)
+        _judge_health(drawn.to_judge, now or clock.utc_now())
     return drawn is not None and not drawn.early
 
 
@@ -167,12 +167,14 @@ def _judge_health(credential_ids: Collection[uuid.UUID], now: datetime) -> None:
         logger.exception("The health of %d credentials could not be judged.", len(credential_ids))
 
 
-def _judge_locked(notice_id: uuid.UUID, now: datetime, *, again: bool) -> Drawn | None:
+def _judge_locked(notice_id: uuid.UUID, now: datetime | None, *, again: bool) -> Drawn | None:
     wanted = Notice.everywhere.select_for_update(skip_locked=True, of=("self",)).select_related("credential")
     notice = wanted.filter(pk=notice_id).first()
     if notice is None or (notice.processed_at is not None and not again):
         return None
-    judged = judgement.judge(notice, now=now)
+    judged = judgement.judge(notice, now=now or clock.utc_now())
+    # To understand a mail may take seconds, and what it stops is stopped only now.
+    now = now or clock.utc_now()
     drawn = consequences.draw(notice, judged.findings, now=now)
     notice.verdict, notice.error, notice.failures = judged.verdict, "", 0
     if drawn.early:

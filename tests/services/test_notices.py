@@ -1,7 +1,7 @@
 """From what came back to what follows: stored once, judged once, and one bad notice harms no other."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings
@@ -12,7 +12,8 @@ from ampout.events.models import Event
 from ampout.lib import clock
 from campaigns.models import Suppression
 from dispatch.models import Attempt, Feedback, Message, Notice
-from dispatch.services import notices, test_send
+from dispatch.services import judgement, notices, test_send
+from dispatch.services.judgement import Judged
 from tests import factories
 from tests.services import mails
 from tests.services.desk import Desk, S, message_of
@@ -153,6 +154,22 @@ def test_a_reply_to_the_delivered_id_is_matched(desk: Desk, sent: Message) -> No
 def test_a_reply_that_went_to_another_mailbox_of_the_account_is_matched(desk: Desk, sent: Message) -> None:
     judged(desk, sent, mails.reply(sent), desk.credential())
     assert enrollment_of(sent).status == "replied"
+
+
+def test_what_a_mail_stops_is_stopped_once_it_is_understood(
+    desk: Desk, sent: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then the next step may go: a time before it would look as if it had gone after the stop."""
+    store(desk, sent, mails.bounce(sent))
+    understand = judgement.judge
+
+    def understand_slowly(notice: Notice, *, now: datetime) -> Judged:
+        desk.now += timedelta(seconds=16)
+        return understand(notice, now=now)
+
+    monkeypatch.setattr(judgement, "judge", understand_slowly)
+    assert notices.process_due() == 1
+    assert (enrollment_of(sent).stopped_at, enrollment_of(sent).stop_reason) == (desk.now, "bounced")
 
 
 def test_a_strangers_mail_is_nothing_of_ours_and_its_body_is_not_kept(desk: Desk, sent: Message) -> None:
