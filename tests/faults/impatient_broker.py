@@ -4,7 +4,6 @@ What waits in a worker behind slow tasks is given to another worker meanwhile, a
 expiry, which the product's own tasks have.
 """
 
-import os
 import time
 from typing import Any
 
@@ -15,7 +14,7 @@ from ampout.settings import *  # noqa: F403
 VISIBILITY_SECONDS = 5
 SLOW_TASKS = {"dispatch.tasks.plan", "dispatch.tasks.look_up_mx", "dispatch.tasks.judge_notices"}
 """The other tasks wait behind them. The loops take their own processes."""
-TASK_SECONDS = float(os.environ.get("TASK_SECONDS", "7"))
+TASK_SECONDS = 12
 
 
 @celeryd_init.connect(weak=False)

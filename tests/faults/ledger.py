@@ -66,6 +66,6 @@ def audit(lab: Lab) -> list[str]:
     """`manage.py audit`, as an operator calls it; its words where it exits other than 0."""
     command = [sys.executable, "manage.py", "audit"]
     done = subprocess.run(
-        command, env=lab.environment(), cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60
+        command, env=lab.environment(), cwd=PROJECT, capture_output=True, text=True, check=False, timeout=180
     )
     return [] if done.returncode == 0 else [f"audit exits {done.returncode}: {done.stdout} {done.stderr}"]

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,7 @@ from tests.faults.waiting import wait_for
 
 SECONDS = 60
 """For what takes seconds on a quiet machine."""
+RECOVERY_SECONDS = 5
 CREDENTIALS = 4
 NO_SPACE = "No space left on device"
 
@@ -88,6 +90,9 @@ def break_down(lab: Lab) -> None:
         return words(lab, "postgres").count("PANIC") > panics
 
     wait_for("PostgreSQL gives up", gives_up, SECONDS, lab.report)
+    # It tries to recover, and ends where it has no space for that either.
+    patience = time.monotonic() + RECOVERY_SECONDS
+    wait_for("it ends", lambda: lab.servers.postgres.pid is None or time.monotonic() > patience, SECONDS, lab.report)
 
 
 def fill_up_under_load(lab: Lab, trouble: Callable[[Lab], object]) -> None:
