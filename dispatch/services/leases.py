@@ -7,15 +7,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from ampout.lib import database_clock, sql
 from dispatch.models import DeliveryWorker, Lane
 from dispatch.services import clocks
-
-_RENEW = f"""
-UPDATE dispatch_deliveryworker SET lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
-WHERE id = %(worker)s AND ended_at IS NULL
-RETURNING {database_clock.AHEAD}
-"""  # noqa: S608  # constants only
 
 
 def _lease() -> timedelta:
@@ -38,11 +31,8 @@ def renew_lease(worker_id: uuid.UUID) -> bool:
 
     Operators are told where the clock of this process is wrong.
     """
-    facts = {"worker": worker_id, "lease": settings.LEASE_SECONDS}
-    rows = sql.fetch(_RENEW, facts | database_clock.facts())
-    if rows:
-        clocks.may_go_by(rows[0][0])
-    return bool(rows)
+    clocks.is_right()
+    return bool(DeliveryWorker.objects.filter(pk=worker_id, ended_at__isnull=True).update(lease_until=Now() + _lease()))
 
 
 def end_worker(worker_id: uuid.UUID) -> None:
