@@ -19,6 +19,10 @@ class Mailbox(models.Model):
     worker_id = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0, help_text="Counts leases; an older holder's cursor moves nothing.")
+    is_reading = models.BooleanField(default=False, db_default=False, help_text="A poll has begun and not ended.")
+    deaths = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How many loops died in a poll of it since one came to its end."
+    )
     polled_at = models.DateTimeField(null=True, help_text="When it was last read to its end.")
     failures = models.PositiveIntegerField(default=0, help_text="Failed polls in a row.")
     problem = models.TextField(blank=True, help_text="Why the last poll failed, in the server's words.")
@@ -42,6 +46,14 @@ class MailboxFolder(models.Model):
     last_uid = models.BigIntegerField(default=0)
     recent_uids = ArrayField(
         models.BigIntegerField(), default=list, help_text="Seen just below last_uid: some servers fill gaps late."
+    )
+
+    trial_uid = models.BigIntegerField(null=True, help_text="The one mail that is read alone just now.")
+    left_out_uids = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        db_default=models.Value([]),
+        help_text="Mails that killed those who read them: they are not asked for again.",
     )
 
     class Meta:

@@ -407,7 +407,7 @@ STOPS: Mapping[StopReason, str] = {
     StopReason.MX_ABSENT: "the domain takes no mail",
     StopReason.GAVE_UP: 'the server said "not now" until the last try was used up',
     StopReason.REFUSED: "the message was refused or returned",
-    StopReason.QUARANTINED: "a message of it cannot be composed",
+    StopReason.QUARANTINED: "a message of it cannot be composed, or killed those who tried",
     StopReason.OWNER_DELETED: "its contact, import or campaign was deleted",
 }
 """Why a sequence stopped, in words."""

@@ -14,6 +14,12 @@ LARGEST_BATCH = 200
 """Mails whose headers are asked for at once: on a line of 100 ms that is 2,000 mails a second, in under a megabyte."""
 
 
+DEATHS_TO_TRIAL = 2
+"""Deaths of its readers in a row after which a mailbox is read mail by mail, so that the next one names the mail."""
+MAILS_ON_TRIAL = LARGEST_BATCH >> 2
+"""How many: the reader before died of one of the next so many."""
+
+
 def next_poll(every: timedelta, failures: int, rng: Random) -> timedelta:
     """How long to wait after a poll; twice as long after each failure in a row, up to LONGEST_BACK_OFF."""
     longest = max(LONGEST_BACK_OFF, every)

@@ -64,7 +64,8 @@ FROM due WHERE message.id = due.id
 RETURNING due.turn, message.id, message.fence, message.credential_id, message.due_at, message.stream,
           message.gap_seconds, message.usage_day, message.attempts, message.first_attempt_at, due.last_finished_at,
           (SELECT credential.smtp_host FROM credentials_smtpcredential credential
-           WHERE credential.id = message.credential_id)
+           WHERE credential.id = message.credential_id),
+          message.deaths
 """
 
 
@@ -73,6 +74,7 @@ class Claim:
     """One message in this loop's hands.
 
     `attempts` counts the transactions before this one; `lane_finished_at` is when its credential's last one ended.
+    `deaths` counts the loops that died while they held it, perhaps by its fault (services/poison).
     """
 
     message_id: uuid.UUID
@@ -86,6 +88,7 @@ class Claim:
     first_attempt_at: datetime | None
     lane_finished_at: datetime | None
     smtp_host: str = ""
+    deaths: int = 0
 
 
 def claim_messages(

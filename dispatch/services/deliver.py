@@ -7,6 +7,8 @@
    never before the previous message of this connection is settled: one message a connection is in doubt at most.
 5. The body, the final reply, the verdict, the settlement.
 
+A message whose holder died before may be the reason: a child process tries it first (services/poison).
+
 The time is this machine's as long as that is the database's, and steady in between: a clock that is set sends nothing
 early, nothing on another day's cap, and nothing at all until both agree (services/clocks).
 
@@ -14,9 +16,11 @@ The loop renews its lease; once that is lost it drops every connection and moves
 """
 
 import asyncio
+import base64
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 
@@ -26,20 +30,37 @@ from ampout.lib import database_clock, dice
 from ampout.lib.clock import SteadyClock
 from ampout.lib.database_thread import Batcher, DatabaseThread
 from ampout.lib.heartbeat import renew_until_lost
+from dispatch.gateways.smtp_session import Envelope
 from dispatch.knowledge import load_bounces
-from dispatch.services import capacity, claim, clocks, hand_back, health, leases, outbox, reconcile, settle, wire
+from dispatch.services import (
+    capacity,
+    claim,
+    clocks,
+    hand_back,
+    health,
+    leases,
+    outbox,
+    poison,
+    reconcile,
+    settle,
+    trial,
+    wire,
+)
 from dispatch.services.claim import Claim
 from dispatch.services.failpoints import crash
 from dispatch.services.lane_runner import LaneRunner
-from dispatch.services.outbox import Prepared
+from dispatch.services.outbox import Outgoing, Prepared
 from dispatch.services.settle import Outcome
-from dispatch.services.verdicts import outcome_of_our_error
+from dispatch.services.trial import Finding
+from dispatch.services.verdicts import outcome_of_our_error, quarantine
 
 logger = logging.getLogger(__name__)
 
 IDLE_CLAIM_SECONDS = 0.5
 MAXIMUM_HELD = 2_000
 """Messages in one loop's hands; what is due beyond that is left to other loops."""
+TRIALS_AT_ONCE = 50
+"""Suspects tried between two claims, so that those who wait for theirs hold up nobody else."""
 
 
 class DeliverLoop:
@@ -57,6 +78,8 @@ class DeliverLoop:
         self.clock = SteadyClock()
         self.held: dict[uuid.UUID, int] = {}
         """The fences of the claims in this loop's hands, until the database has confirmed their end."""
+        self.suspects: list[Claim] = []
+        """Claims whose holders died, until a child process has tried them."""
 
     # -- What lanes ask of the database, each for a whole batch
 
@@ -89,7 +112,8 @@ class DeliverLoop:
             while not self.stop_requested() and not self.fenced:
                 await self._give_back_idle_lanes()
                 claimed = await self._claim() if await self._has_the_time() else 0
-                if not claimed:
+                tried = await self._try_some_suspects()
+                if not claimed and not tried:
                     await asyncio.sleep(IDLE_CLAIM_SECONDS)
         finally:
             heartbeat.cancel()
@@ -125,7 +149,7 @@ class DeliverLoop:
         return abs(self.clock.step().total_seconds()) > database_clock.TOLERANCE_SECONDS
 
     async def _claim(self) -> int:
-        lanes = settings.DELIVER_CONVERSATIONS - len(self.runners)
+        lanes = settings.DELIVER_CONVERSATIONS - len(self.runners.keys() | self._suspected_lanes())
         claims = await self.database.run(
             partial(
                 claim.claim_messages,
@@ -139,11 +163,16 @@ class DeliverLoop:
         if claims:
             crash("after_claim")
             self.held.update({claimed.message_id: claimed.fence for claimed in claims})
+            self.suspects += [claimed for claimed in claims if claimed.deaths]
+            await self._prepare_and_hand_over([claimed for claimed in claims if not claimed.deaths])
+        return len(claims)
+
+    async def _prepare_and_hand_over(self, claims: Sequence[Claim]) -> None:
+        if claims:
             prepared = await self._prepare(sorted(claims, key=lambda claimed: str(claimed.credential_id)))
             for claimed in claims:
                 if claimed.message_id in prepared:
                     self._hand_to_lane(claimed, prepared[claimed.message_id])
-        return len(claims)
 
     async def _prepare(self, claims: Sequence[Claim]) -> dict[uuid.UUID, Prepared]:
         """What it takes to send these claims; one that cannot be prepared is found by halving, and deferred."""
@@ -157,7 +186,60 @@ class DeliverLoop:
         middle = len(claims) // 2
         return await self._prepare(claims[:middle]) | await self._prepare(claims[middle:])
 
-    def _hand_to_lane(self, claimed: Claim, prepared: Prepared) -> None:
+    async def _try_some_suspects(self) -> int:
+        """Have some suspects prepared and composed by a child process; returns how many."""
+        tried = self.suspects[:TRIALS_AT_ONCE]
+        if not tried or self.stop_requested() or self.fenced:
+            return 0
+        pairs = [(suspect.message_id, suspect.fence) for suspect in tried]
+        wanted = await self.database.run(hand_back.may_start, self.worker_id, pairs)
+        for suspect in [suspect for suspect in tried if suspect.message_id not in wanted]:
+            await self.hand_back(suspect, attempted=False)
+            self.suspects.remove(suspect)
+        try:
+            await self._try([suspect for suspect in tried if suspect.message_id in wanted])
+        except OSError:
+            logger.exception("No process could be made for %d messages to be tried; it is tried again.", len(tried))
+            return 0
+        return len(tried)
+
+    async def _try(self, tried: Sequence[Claim]) -> None:
+        if not tried:
+            return
+        answered = 0
+        async with aclosing(trial.findings(self.database, tried)) as findings:
+            async for finding in findings:
+                await self._take_finding(tried[answered], finding)
+                self.suspects.remove(tried[answered])
+                answered += 1
+        if answered < len(tried) and not self.stop_requested() and not self.fenced:
+            await self._blame(tried[answered])
+
+    async def _take_finding(self, suspect: Claim, finding: Finding) -> None:
+        now = self.clock.now()
+        if finding.refusal:
+            await self.settle(quarantine(suspect, finding.refusal, now))
+        elif finding.error:
+            logger.error("Message %s cannot be prepared: %s", suspect.message_id, finding.error)
+            await self.settle(outcome_of_our_error(suspect, now, dice.new_rng(), wired=False))
+        else:
+            envelope, payload = Envelope(finding.sender, finding.recipient), base64.b64decode(finding.payload)
+            ready = await self.database.run(outbox.composed, suspect, envelope, payload, finding.subject)
+            self._hand_to_lane(suspect, ready)
+
+    async def _blame(self, suspect: Claim) -> None:
+        """The child died of this one: it is tried again before the others, or is quarantined."""
+        again = await self.database.run(poison.blame, self.worker_id, suspect)
+        self.suspects.remove(suspect)
+        if again is None:
+            self._let_go(suspect)
+        else:
+            self.suspects.insert(0, again)
+
+    def _suspected_lanes(self) -> set[uuid.UUID]:
+        return {suspect.credential_id for suspect in self.suspects}
+
+    def _hand_to_lane(self, claimed: Claim, prepared: Outgoing) -> None:
         runner = self.runners.get(claimed.credential_id)
         if runner is None or runner.done:
             runner = self.runners[claimed.credential_id] = LaneRunner(self, claimed.credential_id)
@@ -165,7 +247,8 @@ class DeliverLoop:
 
     async def _give_back_idle_lanes(self) -> None:
         """Let other loops serve what ended. Only this task claims, so nothing is claimed for a lane that goes back."""
-        idle = [key for key, runner in self.runners.items() if runner.done]
+        wanted = self._suspected_lanes()
+        idle = [key for key, runner in self.runners.items() if runner.done and key not in wanted]
         for credential_id in idle:
             del self.runners[credential_id]
         if idle:
@@ -174,6 +257,7 @@ class DeliverLoop:
     async def _shut_down(self) -> None:
         await asyncio.gather(*(runner.stop() for runner in self.runners.values()), return_exceptions=True)
         if not self.fenced:
+            await self.release(self.suspects, "")
             await self.database.run(leases.end_worker, self.worker_id)
         await self.database.close()
 

@@ -28,7 +28,7 @@ from dispatch.services.claim import Claim
 from dispatch.services.evidence import resolve_by_late_outcome
 from dispatch.services.failpoints import crash
 from dispatch.services.lanes import is_about_connection
-from dispatch.services.outbox import Prepared
+from dispatch.services.outbox import Outgoing
 from dispatch.services.settle import Outcome
 from dispatch.services.verdicts import (
     outcome_of_failure,
@@ -61,7 +61,7 @@ class LaneRunner:
     def __init__(self, loop: "DeliverLoop", credential_id: uuid.UUID) -> None:
         self.loop = loop
         self.credential_id = credential_id
-        self.queue: list[tuple[Claim, Prepared]] = []
+        self.queue: list[tuple[Claim, Outgoing]] = []
         self.session: SmtpSession | None = None
         self.last_finished_at: datetime | None = None
         self.sending = False
@@ -79,7 +79,7 @@ class LaneRunner:
         """Whether this runner ended: it holds nothing, and the lane may go back."""
         return self._task.done()
 
-    def add(self, claimed: Claim, prepared: Prepared) -> None:
+    def add(self, claimed: Claim, prepared: Outgoing) -> None:
         """Queue a message; tests go first, then in the order of their slots.
 
         Of two with the same slot, the one without a gap was given it as the follower of the other.
@@ -184,7 +184,7 @@ class LaneRunner:
     def _start_at(self, claimed: Claim) -> datetime:
         return timing.start_at(claimed.due_at, self.last_finished_at, claimed.gap_seconds)
 
-    async def _deliver(self, claimed: Claim, prepared: Prepared) -> None:
+    async def _deliver(self, claimed: Claim, prepared: Outgoing) -> None:
         self.sending, self.wired = True, False
         try:
             await self._settled()
@@ -201,7 +201,7 @@ class LaneRunner:
         finally:
             self.sending = False
 
-    async def _transact(self, claimed: Claim, prepared: Prepared) -> None:
+    async def _transact(self, claimed: Claim, prepared: Outgoing) -> None:
         started_at = self.loop.clock.now()
         try:
             envelope, body = prepared.build(started_at)
@@ -229,7 +229,7 @@ class LaneRunner:
         if outcome.state is MessageState.UNKNOWN:
             self._listen_on(outcome, prepared)
 
-    async def _send(self, claimed: Claim, prepared: Prepared, envelope: Envelope, body: bytes) -> TransactionResult:
+    async def _send(self, claimed: Claim, prepared: Outgoing, envelope: Envelope, body: bytes) -> TransactionResult:
         """One transaction; a kept connection that was closed meanwhile is replaced once. Raises SmtpFailure."""
         result = await (await self._open_session(prepared)).send(envelope, body, gate=lambda: self._gate(claimed))
         if result.stale_connection:
@@ -237,7 +237,7 @@ class LaneRunner:
             result = await (await self._open_session(prepared)).send(envelope, body, gate=lambda: self._gate(claimed))
         return result
 
-    async def _open_session(self, prepared: Prepared) -> SmtpSession:
+    async def _open_session(self, prepared: Outgoing) -> SmtpSession:
         if self.session is not None and self.session.usable:
             return self.session
         await self._close_session()
@@ -294,7 +294,7 @@ class LaneRunner:
         if task is not None:
             await task
 
-    def _listen_on(self, outcome: Outcome, prepared: Prepared) -> None:
+    def _listen_on(self, outcome: Outcome, prepared: Outgoing) -> None:
         """Go on listening for the final reply beside the lane's other work: it is evidence."""
         session, self.session = self.session, None
         if session is not None:
@@ -302,7 +302,7 @@ class LaneRunner:
             self.late.add(task)
             task.add_done_callback(self.late.discard)
 
-    async def _take_late_reply(self, session: SmtpSession, outcome: Outcome, prepared: Prepared) -> None:
+    async def _take_late_reply(self, session: SmtpSession, outcome: Outcome, prepared: Outgoing) -> None:
         try:
             reply = await session.late_reply(LATE_REPLY_SECONDS)
         finally:

@@ -3,12 +3,15 @@
 A mailbox is leased for a poll, and stays with its reader while that keeps the connection open. Each lease has a higher
 fence; whoever holds an older one moves nothing. What a poll found and the cursor past it are one transaction, so a
 crash in between reads again, and reading again stores nothing twice (promises C1, C2).
+
+A mailbox whose readers die is read in smaller steps, and from the second death on mail by mail; the one that the next
+reader dies of is left out from then on. One that kills them otherwise is put off, each time longer.
 """
 
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +30,7 @@ from dispatch.rules.mail.reader import Mail
 from dispatch.rules.mailbox_cursor import Cursor
 from dispatch.rules.message_state import MessageState
 from dispatch.rules.poll_choice import DueMailbox, UnderWay, choose_mailboxes
-from dispatch.rules.poll_timing import next_poll
+from dispatch.rules.poll_timing import DEATHS_TO_TRIAL, next_poll
 from dispatch.services import notices
 from dispatch.services.evidence import resolve_by_evidence
 from dispatch.services.failpoints import crash
@@ -40,8 +43,15 @@ LOOKED_AT = 4
 UNKNOWN_AT_ONCE = 20
 """Unknown messages searched for in a poll, the newest; each costs a question to the server."""
 EVIDENCE = "sent_folder"
+DEATHS_TO_PUT_OFF = 4
+"""Of readers, which no single mail explains."""
+DIED = "A process died while it read this mailbox. It is read again, in smaller steps."
+LEFT_OUT = "A mail of this mailbox killed those who read it, and is left out."
 USUAL_PAUSE = timedelta(minutes=3)
 """Between two looks into a mailbox, where the operator says nothing else."""
+
+LONGEST_COUNT = 1_000
+_DEATH_FIELDS = ("deaths", "problem", "problem_at", "next_poll_at", "is_reading", "worker_id", "lease_until")
 
 # One transaction at a time chooses, so that no two take the same login.
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('mailboxes', 0))"
@@ -105,10 +115,11 @@ WHERE mailbox.lease_until >= now() AND mailbox.worker_id IS NOT NULL
 
 _LEASE = """
 UPDATE dispatch_mailbox mailbox
-SET worker_id = %(worker)s, fence = mailbox.fence + 1, lease_until = now() + %(lease)s, login = chosen.login
+SET worker_id = %(worker)s, fence = mailbox.fence + 1, lease_until = now() + %(lease)s, login = chosen.login,
+    is_reading = TRUE
 FROM unnest(%(ids)s::uuid[], %(logins)s::text[]) AS chosen (credential_id, login)
 WHERE mailbox.credential_id = chosen.credential_id
-RETURNING mailbox.credential_id, mailbox.fence, mailbox.login, mailbox.failures
+RETURNING mailbox.credential_id, mailbox.fence, mailbox.login, mailbox.failures, mailbox.deaths
 """
 
 
@@ -119,7 +130,15 @@ FROM (SELECT credential_id FROM dispatch_mailbox
       WHERE credential_id = %(mailbox)s AND worker_id = %(worker)s AND fence = %(fence)s FOR UPDATE) held
 ON CONFLICT (mailbox_id, name) DO UPDATE
 SET role = EXCLUDED.role, uid_validity = EXCLUDED.uid_validity, last_uid = EXCLUDED.last_uid,
-    recent_uids = EXCLUDED.recent_uids
+    recent_uids = EXCLUDED.recent_uids, trial_uid = NULL,
+    left_out_uids = CASE WHEN dispatch_mailboxfolder.uid_validity = EXCLUDED.uid_validity
+                         THEN dispatch_mailboxfolder.left_out_uids ELSE '{}' END
+"""
+
+_LEAVE_OUT = """
+UPDATE dispatch_mailboxfolder SET left_out_uids = left_out_uids || trial_uid, trial_uid = NULL
+WHERE mailbox_id = ANY(%(ids)s) AND trial_uid IS NOT NULL
+RETURNING mailbox_id, name, left_out_uids
 """
 
 
@@ -132,6 +151,8 @@ class Lease:
     fence: int
     login: str
     failures: int
+    deaths: int = 0
+    """How many readers died in a poll of it since one came to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +171,8 @@ class Work:
     since: datetime
     cursors: dict[str, Cursor]
     unknown: tuple[UnknownMessage, ...]
+    left_out: dict[str, frozenset[int]]
+    """Of each folder the mails that killed those who read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +228,37 @@ def lease_due(
 def _lease(worker_id: uuid.UUID, chosen: Sequence[DueMailbox]) -> list[Lease]:
     ids = [mailbox.credential_id for mailbox in chosen]
     logins = {mailbox.credential_id: mailbox.login for mailbox in chosen}
-    before = dict(Mailbox.objects.filter(pk__in=ids).values_list("pk", "login"))
-    changed = [pk for pk, login in before.items() if login != logins[pk]]
+    before = list(Mailbox.objects.filter(pk__in=ids))
+    changed = [mailbox.pk for mailbox in before if mailbox.login != logins[mailbox.pk]]
     MailboxFolder.objects.filter(mailbox_id__in=changed).delete()
+    # Whoever ends a poll says so; and what is due is held by a loop other than us only where its lease ran out.
+    died = [mailbox for mailbox in before if mailbox.is_reading and mailbox.worker_id not in {None, worker_id}]
+    put_off = _note_deaths(died, logins) if died else set()
+    ids = [pk for pk in ids if pk not in put_off]
     facts = {"worker": worker_id, "ids": ids, "logins": [logins[pk] for pk in ids], "lease": _lease_time()}
     return [Lease(worker_id, *row) for row in sql.fetch(_LEASE, facts)]
+
+
+def _note_deaths(died: Sequence[Mailbox], logins: Mapping[uuid.UUID, str]) -> set[uuid.UUID]:
+    """Count the deaths of these mailboxes' readers; returns those that nobody shall read for a while."""
+    now = clock.utc_now()
+    explained = set()
+    for mailbox_id, folder, uids in sql.fetch(_LEAVE_OUT, {"ids": [mailbox.pk for mailbox in died]}):
+        explained.add(mailbox_id)
+        logger.error("Mailbox %s: mail %d of %s killed its readers and is left out.", mailbox_id, uids[-1], folder)
+    put_off = set()
+    for mailbox in died:
+        mailbox.problem, mailbox.problem_at = (LEFT_OUT if mailbox.pk in explained else DIED), now
+        # The mail is gone; those behind it are read one by one for now.
+        mailbox.deaths = DEATHS_TO_TRIAL if mailbox.pk in explained else min(mailbox.deaths + 1, LONGEST_COUNT)
+        logger.warning("Mailbox %s: %s", mailbox.pk, mailbox.problem)
+        if mailbox.deaths >= DEATHS_TO_PUT_OFF:
+            put_off.add(mailbox.pk)
+            wait = next_poll(_every(logins[mailbox.pk]), mailbox.deaths - DEATHS_TO_PUT_OFF + 1, dice.new_rng())
+            mailbox.next_poll_at, mailbox.is_reading = now + wait, False
+            mailbox.worker_id = mailbox.lease_until = None
+        mailbox.save(update_fields=_DEATH_FIELDS)
+    return put_off
 
 
 def _lease_time() -> timedelta:
@@ -223,7 +272,7 @@ def renew_leases(worker_id: uuid.UUID, credential_ids: Collection[uuid.UUID]) ->
 
 def release_all(worker_id: uuid.UUID) -> None:
     """A loop that stops gives back whatever it held."""
-    Mailbox.objects.filter(worker_id=worker_id).update(worker_id=None, lease_until=None)
+    Mailbox.objects.filter(worker_id=worker_id).update(worker_id=None, lease_until=None, is_reading=False)
 
 
 def release_login(worker_id: uuid.UUID, login: str) -> None:
@@ -245,6 +294,7 @@ def load_work(lease: Lease) -> Work:
         since=credential.created_at - timedelta(days=2),
         cursors={folder.name: _cursor_of(folder) for folder in folders},
         unknown=_unknown_messages(credential),
+        left_out={folder.name: frozenset(folder.left_out_uids) for folder in folders},
     )
 
 
@@ -260,6 +310,13 @@ def _unknown_messages(credential: SmtpCredential) -> tuple[UnknownMessage, ...]:
     unknown = Message.objects.of(credential.account_id).filter(credential=credential, state=MessageState.UNKNOWN.value)
     newest = unknown.order_by("-wire_at").values_list("pk", "message_id", "delivered_message_id")[:UNKNOWN_AT_ONCE]
     return tuple(UnknownMessage(pk, tuple(text for text in ids if text)) for pk, *ids in newest)
+
+
+def put_on_trial(lease: Lease, folder: Folder, uid: int | None) -> None:
+    """Write down the one mail that is read alone now, or that none is. Raises Fenced."""
+    with transaction.atomic():
+        _hold(lease)
+        MailboxFolder.objects.filter(mailbox_id=lease.credential_id, name=folder.name).update(trial_uid=uid)
 
 
 def choose_mails(credential: SmtpCredential, mails: Sequence[Mail]) -> list[bool]:
@@ -313,9 +370,11 @@ def end_poll(lease: Lease, *, again: bool, keep: bool) -> datetime | None:
     """
     now = clock.utc_now()
     due = now if again else now + next_poll(_every(lease.login), 0, dice.new_rng())
-    fields: dict[str, Any] = {"next_poll_at": due, "failures": 0, "problem": "", "problem_at": None}
+    fields: dict[str, Any] = {"next_poll_at": due, "failures": 0, "is_reading": False}
     if not again:
-        fields["polled_at"] = now
+        fields |= {"polled_at": now, "deaths": 0}
+    if not again or not lease.deaths:
+        fields |= {"problem": "", "problem_at": None}
     if keep:
         fields["lease_until"] = Now() + (due - now) + _lease_time()
     else:
@@ -333,6 +392,7 @@ def fail_poll(lease: Lease, problem: str) -> None:
         problem_at=now,
         worker_id=None,
         lease_until=None,
+        is_reading=False,
     )
     facts = {"action": "poll", "credential_id": str(lease.credential_id)}
     logger.warning("Mailbox %s could not be read: %s", lease.credential_id, problem, extra=facts)

@@ -1,7 +1,8 @@
 """What comes back is stored raw and once, answered at once, and judged later, each in a transaction of its own.
 
 1. A batch of what is due is claimed: each counts one try and is put off, so that one that kills its process comes
-   again later and holds up no other.
+   again later and holds up no other. One from which nobody came back is claimed alone, and after DEATHS_TO_QUARANTINE
+   such tries it is quarantined: its verdict says so, and it is judged again only where an operator asks for it.
 2. Each is locked, judged, and its consequences drawn, in one transaction. Whoever holds its lock is left to it.
 3. One that cannot be judged keeps the error and its time for another try.
 4. The health of the credentials that were bounced at is judged.
@@ -11,7 +12,9 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 
@@ -22,13 +25,21 @@ from dispatch.models import Notice
 from dispatch.rules.mail.reader import read_mail
 from dispatch.services import consequences, erasure, health, judgement, named
 from dispatch.services.consequences import Drawn, Finding
-from dispatch.services.failpoints import crash
+from dispatch.services.failpoints import crash, crash_over
 from dispatch.services.judgement import IMAP
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 25
 """Notices claimed by one statement."""
+
+DEATHS_TO_QUARANTINE = 3
+POISON: dict[str, Any] = {
+    "kind": None,
+    "quarantined": "poison",
+    "evidence": [f"{DEATHS_TO_QUARANTINE} processes died while they judged it."],
+}
+"""The verdict on a notice that nobody survived."""
 
 LONGEST_MAIL = 1_200_000
 """Bytes that are kept of a mail: header block and body as far as they are read (promises 3.2)."""
@@ -37,7 +48,7 @@ LONGEST_HEADERS = 65_536
 LONGEST_ERROR = 500
 A_MOMENT = timedelta(seconds=20)
 _JUDGED_FIELDS = (
-    *("processed_at", "next_try_at", "verdict", "error", "failures", "body", "headers", "address_digests"),
+    *("processed_at", "next_try_at", "verdict", "error", "failures", "deaths", "body", "headers", "address_digests"),
 )
 
 _STORE = """
@@ -47,16 +58,20 @@ VALUES (%(id)s, %(account)s, %(credential)s, %(source)s, %(dedupe)s, %(headers)s
         0, '', '{}', %(addresses)s)
 ON CONFLICT (credential_id, dedupe) DO NOTHING
 """
-# Tried again after 1, 2, 4, … minutes, at most a day.
+# Tried again after 1, 2, 4, … minutes, at most a day. A suspect goes alone: whoever dies then died of it.
 _CLAIM = """
-UPDATE dispatch_notice notice
-SET failures = LEAST(notice.failures + 1, 1000),
-    next_try_at = %(now)s + LEAST(interval '1 day', interval '1 minute' * power(2, LEAST(notice.failures, 11)))
-WHERE id IN (
-    SELECT id FROM dispatch_notice WHERE processed_at IS NULL AND next_try_at <= %(now)s
-    ORDER BY next_try_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+WITH due AS (
+    SELECT id, deaths, row_number() OVER (ORDER BY next_try_at, id) AS turn
+    FROM (SELECT id, deaths, next_try_at FROM dispatch_notice WHERE processed_at IS NULL AND next_try_at <= %(now)s
+          ORDER BY next_try_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS locked
+), chosen AS (
+    SELECT id FROM due WHERE turn = 1 OR turn < COALESCE((SELECT min(turn) FROM due WHERE deaths > 0), 2147483647)
 )
-RETURNING notice.received_at, notice.id
+UPDATE dispatch_notice notice
+SET failures = LEAST(notice.failures + 1, 1000), deaths = LEAST(notice.deaths + 1, 1000),
+    next_try_at = %(now)s + LEAST(interval '1 day', interval '1 minute' * power(2, LEAST(notice.failures, 11)))
+FROM chosen WHERE notice.id = chosen.id
+RETURNING notice.received_at, notice.id, notice.deaths, (SELECT count(*) FROM due)
 """
 
 
@@ -124,23 +139,35 @@ def process_due(limit: int = 200, *, now: datetime | None = None) -> int:
         moment = now or clock.utc_now()
         batch = sorted(sql.fetch(_CLAIM, {"now": moment, "limit": min(AT_ONCE, limit - taken)}))
         crash("after_notice_claim")
-        judged += sum(_try(notice_id, now) for _, notice_id in batch)
+        judged += sum(_try(notice_id, deaths - 1, now) for _, notice_id, deaths, _ in batch)
         taken += len(batch)
-        if len(batch) < AT_ONCE:
+        if not batch or len(batch) == batch[0][3] < AT_ONCE:
             break
     return judged
 
 
-def _try(notice_id: uuid.UUID, now: datetime | None) -> bool:
+def _try(notice_id: uuid.UUID, deaths: int, now: datetime | None) -> bool:
+    if deaths >= DEATHS_TO_QUARANTINE:
+        return _quarantine(notice_id, now or clock.utc_now())
     try:
         return judge(notice_id, now=now)
     except (OperationalError, InterfaceError):
         # The database's own trouble says nothing about the notice.
         logger.warning("Notice %s: the database did not let it be judged; it is tried again.", notice_id)
+        with suppress(OperationalError, InterfaceError):
+            Notice.everywhere.filter(pk=notice_id).update(deaths=deaths)
     except Exception as error:
         logger.exception("Notice %s could not be judged; it is tried again.", notice_id)
         words = storable(f"{type(error).__name__}: {error}", LONGEST_ERROR)
-        Notice.everywhere.filter(pk=notice_id).update(error=words)
+        Notice.everywhere.filter(pk=notice_id).update(error=words, deaths=0)
+    return False
+
+
+def _quarantine(notice_id: uuid.UUID, now: datetime) -> bool:
+    """Set it aside as it is; nothing of it is read here."""
+    waiting = Notice.everywhere.filter(pk=notice_id, processed_at=None)
+    if waiting.update(processed_at=now, verdict=POISON, failures=0, deaths=0):
+        logger.error("Notice %s is poison and quarantined: %s", notice_id, POISON["evidence"][0])
     return False
 
 
@@ -172,11 +199,12 @@ def _judge_locked(notice_id: uuid.UUID, now: datetime | None, *, again: bool) ->
     notice = wanted.filter(pk=notice_id).first()
     if notice is None or (notice.processed_at is not None and not again):
         return None
+    crash_over("judge", notice.headers)
     judged = judgement.judge(notice, now=now or clock.utc_now())
     # To understand a mail may take seconds, and what it stops is stopped only now.
     now = now or clock.utc_now()
     drawn = consequences.draw(notice, judged.findings, now=now)
-    notice.verdict, notice.error, notice.failures = judged.verdict, "", 0
+    notice.verdict, notice.error, notice.failures, notice.deaths = judged.verdict, "", 0, 0
     if drawn.early:
         notice.next_try_at = now + A_MOMENT
     else:

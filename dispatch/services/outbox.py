@@ -34,6 +34,7 @@ from dispatch.rules.return_path import make_return_path
 from dispatch.rules.wire_hygiene import check_wire
 from dispatch.services import tracking
 from dispatch.services.claim import Claim
+from dispatch.services.failpoints import crash_over
 from dispatch.services.unsubscribe import make_token
 
 
@@ -55,6 +56,7 @@ class Prepared:
             raise self.compiled.with_traceback(None)
         if self.envelope is None:
             raise CompositionRefused("recipient", CompositionReason.INVALID, "It cannot stand in an SMTP envelope.")
+        crash_over("compose", self.facts.to_address)
         built: BuiltMessage = build(self.compiled, replace(self.facts, date=date))
         check_wire(built.payload, built.headers, smtputf8=built.smtputf8)
         self.subject = built.subject
@@ -62,11 +64,43 @@ class Prepared:
 
     def delivered_message_id(self, reply_text: str) -> str:
         """The Message-ID the provider gave it, where its preset says that it replaces ours."""
-        if self.preset is None:
-            return ""
-        delivered = self.preset.delivered_message_id(reply_text) or ""
-        # A strange reply must not spoil the thread of the steps to come.
-        return delivered if is_message_id(delivered) else ""
+        return _delivered_message_id(self.preset, reply_text)
+
+
+@dataclass(slots=True)
+class Composed:
+    """A claimed message whose bytes were made by another process (services/trial); otherwise like Prepared."""
+
+    login: SmtpLogin | None = field(repr=False)
+    envelope: Envelope
+    payload: bytes = field(repr=False)
+    preset: Preset | None
+    subject: str
+
+    def build(self, _date: datetime) -> tuple[Envelope, bytes]:
+        """Envelope and bytes as they were made and checked, with the date of then."""
+        return self.envelope, self.payload
+
+    def delivered_message_id(self, reply_text: str) -> str:
+        """The Message-ID the provider gave it, where its preset says that it replaces ours."""
+        return _delivered_message_id(self.preset, reply_text)
+
+
+Outgoing = Prepared | Composed
+
+
+def _delivered_message_id(preset: Preset | None, reply_text: str) -> str:
+    if preset is None:
+        return ""
+    delivered = preset.delivered_message_id(reply_text) or ""
+    # A strange reply must not spoil the thread of the steps to come.
+    return delivered if is_message_id(delivered) else ""
+
+
+def composed(claimed: Claim, envelope: Envelope, payload: bytes, subject: str) -> Composed:
+    """Bytes that another process made, with what it takes to send them."""
+    credential = SmtpCredential.everywhere.get(pk=claimed.credential_id)
+    return Composed(_login(credential), envelope, payload, preset_for(credential.smtp_host), subject)
 
 
 def prepare(claims: Sequence[Claim]) -> dict[uuid.UUID, Prepared]:
@@ -97,6 +131,7 @@ class _Material:
 
     def prepare(self, message: Message) -> Prepared:
         """One message, ready to be filled in."""
+        crash_over("prepare", message.recipient)
         credential = self.credentials[message.credential_id]
         preset = preset_for(credential.smtp_host)
         return Prepared(

@@ -106,6 +106,7 @@ class PollLoop:
         self.judging = DatabaseThread()
         self.threads = ThreadPoolExecutor(settings.POLL_CONVERSATIONS, thread_name_prefix="imap")
         self.connections = ConnectionPool()
+        self.court = asyncio.Lock()
         self.polls: dict[uuid.UUID, tuple[Lease, asyncio.Task[None]]] = {}
         self._something_ended = asyncio.Event()
         self._something_stored = asyncio.Event()
@@ -144,7 +145,7 @@ class PollLoop:
             await asyncio.wait_for(self._something_ended.wait(), IDLE_SECONDS)
 
     async def _poll(self, lease: Lease) -> None:
-        means = Means(self.database, self.threads, self.connections)
+        means = Means(self.database, self.threads, self.connections, self.court)
         try:
             result = await Poll(lease, means).run()
             if result.stored:

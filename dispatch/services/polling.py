@@ -14,8 +14,9 @@ IMAP blocks, so every stretch of it runs in a thread; the database has a thread 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -31,9 +32,9 @@ from dispatch.rules.folders import Folder, Role
 from dispatch.rules.mail.reader import Mail, read_mail
 from dispatch.rules.mail_traces import without_traces
 from dispatch.rules.mailbox_cursor import Cursor
-from dispatch.rules.poll_timing import LARGEST_BATCH, batch_size, may_pass_by
+from dispatch.rules.poll_timing import DEATHS_TO_TRIAL, LARGEST_BATCH, MAILS_ON_TRIAL, batch_size, may_pass_by
 from dispatch.services import mailboxes
-from dispatch.services.failpoints import crash
+from dispatch.services.failpoints import crash, crash_over
 from dispatch.services.mailboxes import Arrived, Fenced, Lease, Work
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,8 @@ class Means:
     database: DatabaseThread
     threads: Executor
     connections: Connections
+    court: asyncio.Lock
+    """Held for the time in which one mail is read alone, so that whoever dies then died of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,13 +290,31 @@ class FolderReading:
             await self._store([])
         new = [uid for uid in found if uid > self.cursor.last_uid]
         self.late = [uid for uid in found if uid <= self.cursor.last_uid]
-        size = batch_size(self.poll.lease.failures)
+        lease = self.poll.lease
+        size = batch_size(lease.failures + lease.deaths)
+        on_trial = MAILS_ON_TRIAL if lease.deaths >= DEATHS_TO_TRIAL else 0
         while new:
             if self.poll.is_over:
                 return True
-            batch, new = new[:size], new[size:]
-            await self._read_or_pass_by(batch)
+            if on_trial > 0:
+                batch, new, on_trial = new[:1], new[1:], on_trial - 1
+                async with self._trial(batch[0]):
+                    await self._read_or_pass_by(batch)
+            else:
+                batch, new = new[:size], new[size:]
+                await self._read_or_pass_by(batch)
         return False
+
+    @asynccontextmanager
+    async def _trial(self, uid: int) -> AsyncIterator[None]:
+        """For the time in which this mail is read alone; should we die meanwhile, the next reader leaves it out."""
+        database, lease = self.poll.means.database, self.poll.lease
+        async with self.poll.means.court:
+            await database.run(mailboxes.put_on_trial, lease, self.folder, uid)
+            try:
+                yield
+            finally:
+                await database.run(mailboxes.put_on_trial, lease, self.folder, None)
 
     async def read_late(self) -> None:
         """Read what showed below the cursor. A mail that cannot be read has had its turn, and ends nothing."""
@@ -302,10 +323,18 @@ class FolderReading:
         try:
             await self.poll.imap(self.mailbox, self.mailbox.examine, self.folder)
             while self.late and not self.poll.is_over:
-                batch, self.late = self.late[:LARGEST_BATCH], self.late[LARGEST_BATCH:]
-                await self._read_batch(batch)
+                await self._read_some_late()
         except (ImapFailure, Withheld) as failure:
             logger.info("Mailbox %s: mails are withheld: %s", self.poll.lease.credential_id, failure)
+
+    async def _read_some_late(self) -> None:
+        if self.poll.lease.deaths < DEATHS_TO_TRIAL:
+            batch, self.late = self.late[:LARGEST_BATCH], self.late[LARGEST_BATCH:]
+            await self._read_batch(batch)
+            return
+        uid = self.late.pop(0)
+        async with self._trial(uid):
+            await self._read_batch([uid])
 
     async def _read_or_pass_by(self, batch: list[int]) -> None:
         failures = self.poll.lease.failures
@@ -328,7 +357,8 @@ class FolderReading:
         state = self.mailbox.examine(self.folder)
         if mailbox_cursor.must_begin_anew(self.cursor, state.uid_validity, state.uid_next):
             return self._begin(state)
-        found = self.mailbox.search_range(self.cursor.search_from)
+        left_out = self.work.left_out.get(self.folder.name, frozenset())
+        found = [uid for uid in self.mailbox.search_range(self.cursor.search_from) if uid not in left_out]
         return mailbox_cursor.still_to_read(self.cursor, found)
 
     def _begin(self, state: FolderState) -> list[int]:
@@ -362,6 +392,8 @@ class FolderReading:
     def _read_headers(self, batch: list[int]) -> dict[int, Mail]:
         headers = self.mailbox.headers(batch)
         self.poll.count_bytes(sum(map(len, headers.values())))
+        for raw in headers.values():
+            crash_over("read", raw)
         return {uid: read_mail(without_traces(raw)) for uid, raw in headers.items()}
 
     def _read_whole(self, wanted: list[int]) -> dict[int, WholeMail]:

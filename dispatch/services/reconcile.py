@@ -1,7 +1,7 @@
 """Healing: what a dead loop held goes back to `planned`, or to `unknown` once its `wire` was committed.
 
 A loop whose lease ran out is ended first: from that commit on its claims, wires and settlements move nothing, as each
-of them is conditional on its id.
+of them is conditional on its id. What it died of may be among what it held: services/poison finds out.
 """
 
 import logging
@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from ampout.lib import clock
 from dispatch.models import Attempt, DeliveryWorker, Lane, Message
 from dispatch.rules.message_state import MessageState
-from dispatch.services import advance, hand_back, health, stops
+from dispatch.services import advance, hand_back, health, poison, stops
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,10 @@ def _heal_batch(worker_id: uuid.UUID, healed: dict[str, int]) -> int:
         worker_id=worker_id, state__in=[MessageState.CLAIMED.value, MessageState.WIRE.value]
     ).order_by("pk")
     ids = list(held.values_list("pk", flat=True)[:BATCH])
-    planned, unknown = heal(worker_id, ids)
+    with transaction.atomic():
+        _lock_enrollments(ids)
+        poison.suspect(worker_id, ids)
+        planned, unknown = heal(worker_id, ids)
     healed["planned"] += planned
     healed["unknown"] += unknown
     return len(ids)
@@ -59,11 +62,15 @@ def _heal_batch(worker_id: uuid.UUID, healed: dict[str, int]) -> int:
 @transaction.atomic
 def heal(worker_id: uuid.UUID, ids: list[uuid.UUID]) -> tuple[int, int]:
     """Heal these messages where `worker_id` still holds them; returns how many became planned, and unknown."""
+    _lock_enrollments(ids)
+    return _back_to_planned(worker_id, ids), _to_unknown(worker_id, ids)
+
+
+def _lock_enrollments(ids: list[uuid.UUID]) -> None:
     enrollments = Message.everywhere.filter(pk__in=ids, enrollment__isnull=False).values_list(
         "enrollment_id", flat=True
     )
     stops.lock_enrollments(list(enrollments))
-    return _back_to_planned(worker_id, ids), _to_unknown(worker_id, ids)
 
 
 def _back_to_planned(worker_id: uuid.UUID, ids: list[uuid.UUID]) -> int:

@@ -12,7 +12,7 @@ from dispatch.rules.message_state import MessageState
 from dispatch.rules.retry import RetryPolicy, decide_retry
 from dispatch.rules.smtp_reply import Blame, Reply, Stage, Verdict, judge
 from dispatch.services.claim import Claim
-from dispatch.services.outbox import Prepared
+from dispatch.services.outbox import Outgoing
 from dispatch.services.settle import Outcome
 
 
@@ -29,7 +29,7 @@ def retry_policy(host: str) -> RetryPolicy:
 
 def outcome_of_result(
     claimed: Claim,
-    prepared: Prepared,
+    prepared: Outgoing,
     result: TransactionResult,
     started_at: datetime,
     ended_at: datetime,
@@ -53,14 +53,14 @@ def outcome_of_failure(
     return _with_retry(outcome, claimed, rng)
 
 
-def quarantine(claimed: Claim, why: str, now: datetime) -> Outcome:
+def quarantine(claimed: Claim, why: str, now: datetime, *, reason: str = "composition_refused") -> Outcome:
     """A message that cannot be composed, or whose bytes would not be what was meant: set aside, nothing was sent."""
     return Outcome(
         message_id=claimed.message_id,
         fence=claimed.fence,
         credential_id=claimed.credential_id,
         state=MessageState.QUARANTINED,
-        reason="composition_refused",
+        reason=reason,
         ended_at=now,
         reply_text=why,
     )
@@ -104,7 +104,7 @@ def _with_retry(outcome: Outcome, claimed: Claim, rng: Random) -> Outcome:
     return replace(outcome, due_at=retry.due_at)
 
 
-def outcome_of_late_reply(unknown: Outcome, prepared: Prepared, reply: Reply, now: datetime) -> Outcome:
+def outcome_of_late_reply(unknown: Outcome, prepared: Outgoing, reply: Reply, now: datetime) -> Outcome:
     """What the final reply says that came after its deadline; 4yz leaves the message unknown."""
     verdict = judge(Stage.DOT, reply, None, load_bounces())
     return replace(

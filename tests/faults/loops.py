@@ -36,6 +36,11 @@ class Loop:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, however."""
+        return self._ended is not None or not is_running(self.pid)
+
     def wait(self, seconds: float = 60) -> int:
         """How it ended; negative: by that signal."""
         if self._ended is None:
