@@ -14,14 +14,21 @@ EXCEPTION WHEN insufficient_privilege OR feature_not_supported OR undefined_func
 END $$
 """
 
-# Asked also while the call of an account is answered, which may not see the row itself. PL/pgSQL keeps its plans.
+# Asked also while the call of an account is answered, which may not see the row itself. PL/pgSQL keeps its plans. Only a
+# superuser may give a function a setting of ours to begin with, so it puts the account aside by itself.
 IS_FOREIGN = """
 CREATE FUNCTION accounts_sending_is_off(installation text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path FROM CURRENT SET ampout.account = '' AS $$
+SET search_path FROM CURRENT AS $$
+DECLARE
+    account text := COALESCE(current_setting('ampout.account', true), '');
+    is_off boolean;
 BEGIN
-    RETURN EXISTS (
+    PERFORM set_config('ampout.account', '', true);
+    is_off := EXISTS (
         SELECT FROM accounts_installation WHERE name <> installation OR database <> accounts_database_identity()
     );
+    PERFORM set_config('ampout.account', account, true);
+    RETURN is_off;
 END $$
 """
 
