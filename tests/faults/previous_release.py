@@ -86,7 +86,7 @@ class Release:
         """What a command of the tree says."""
         command = [sys.executable, *arguments]
         done = subprocess.run(
-            command, env=dict(environment), cwd=self.tree, capture_output=True, text=True, check=False, timeout=120
+            command, env=dict(environment), cwd=self.tree, capture_output=True, text=True, check=False, timeout=240
         )
         assert done.returncode == 0, f"{arguments[:2]}: {done.stdout}{done.stderr}"
         return done.stdout

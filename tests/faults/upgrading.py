@@ -8,6 +8,7 @@ import psycopg
 
 from ampout.supervisor.folder import DataFolder
 from ampout.supervisor.kept_environment import PROJECT
+from ampout.supervisor.postgres import USER
 from ampout.supervisor.processes import Program
 from tests.faults.lab import Lab, Shape, free_port
 from tests.faults.previous_release import Release
@@ -23,29 +24,34 @@ WHERE attempt.state = 'accepted' AND NOT attempt.is_evidence AND {}
 _BY_OLD_LOOPS = _SENT.format("worker.started_at < %s")
 _BY_NEW_LOOPS = _SENT.format("worker.started_at >= %s")
 DATABASE = "upgrading"
-SECONDS = 120
+SECONDS = 180
 """For a stretch of the way, on a busy machine."""
 STOP_SECONDS = 60
 """What the guide to deployment gives a worker to end its conversations."""
 
 
 class UpgradingLab(Lab):
-    """Starts with the previous release alone; the programs of both have their release's name in front."""
+    """Starts with the previous release alone; the programs of both have their release's name in front.
+
+    `user` is PostgreSQL's: one that is no superuser is bound by row-level security, which old workers know nothing of.
+    """
 
     def __init__(
-        self, servers: Servers, folder: Path, certificates: Certificates, shape: Shape, previous: Release
+        self, servers: Servers, folder: Path, certificates: Certificates, shape: Shape, previous: Release, user: str
     ) -> None:
         super().__init__(servers, folder, certificates, shape)
-        self.database_url = self._make_database()
+        self.database_url = self._make_database(user)
         self.releases = {"old": previous, "new": Release(PROJECT)}
         self.in_doubt = 0
 
-    def _make_database(self) -> str:
-        """One without tables; returns its URL."""
+    def _make_database(self, user: str) -> str:
+        """One without tables, that belongs to this user; returns its URL."""
         with psycopg.connect(self.servers.url_of("postgres"), autocommit=True) as server:
-            server.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
-            server.execute(f"CREATE DATABASE {DATABASE}")
-        return self.servers.url_of(DATABASE)
+            server.execute(f"DROP DATABASE IF EXISTS {DATABASE}".encode())
+            if not server.execute("SELECT FROM pg_roles WHERE rolname = %s", [user]).fetchall():
+                server.execute(f"CREATE ROLE {user} LOGIN".encode())
+            server.execute(f"CREATE DATABASE {DATABASE} OWNER {user}".encode())
+        return self.servers.url_of(DATABASE).replace(f"//{USER}@", f"//{user}@")
 
     def start(self) -> None:
         """The SMTP server, the previous release's tables and its programs."""
@@ -63,8 +69,10 @@ class UpgradingLab(Lab):
         applied = self._applied()
         command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
         with subprocess.Popen(command, env=self.environment(), cwd=PROJECT) as migrating:
-            wait_for("the migrations begin", lambda: self._applied() > applied + 3, 60, self.report)
-            migrating.kill()
+            try:
+                wait_for("the migrations begin", lambda: self._applied() > applied + 3, SECONDS, self.report)
+            finally:
+                migrating.kill()
         self.note(f"the migrations were killed after {self._applied() - applied}")
 
     def _applied(self) -> int:
