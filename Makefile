@@ -40,7 +40,7 @@ format: $(VENV)/dev.stamp ## Format the code, and mend what ruff can mend
 bench: $(VENV)/dev.stamp ## Measure speed; what `make test` leaves out
 	@$(BIN)/python -m pytest -m bench -p no:randomly -s tests/benchmarks $(PYTEST_ARGS)
 
-faults: $(VENV)/dev.stamp ## Kill everything at random, for long; SEED=… ROUNDS=… REPEATS=… choose
+faults: $(VENV)/dev.stamp ## Try to break every law, for long; SEED=… MINUTES=10 ROUNDS=… REPEATS=… choose
 	@$(BIN)/python -m pytest -m faults_long -p no:randomly -s tests $(PYTEST_ARGS)
 
 fuzz: $(VENV)/dev.stamp ## Call the API with made-up requests; MINUTES=10 SEED=… choose

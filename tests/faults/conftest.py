@@ -79,7 +79,9 @@ def _labs(servers: Servers, folder: Path, certificates: Certificates) -> Iterato
 
     def start(**shape: object) -> Lab:
         servers.restore()
-        lab = Lab(servers, folder, certificates, Shape(**shape))  # type: ignore[arg-type]  # the caller's are checked
+        place = folder / f"lab{len(labs)}" if labs else folder
+        place.mkdir(exist_ok=True)
+        lab = Lab(servers, place, certificates, Shape(**shape))  # type: ignore[arg-type]  # the caller's are checked
         labs.append(lab)
         lab.start()
         return lab

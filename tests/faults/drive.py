@@ -17,16 +17,16 @@ from tests.faults.ledger import audit
 from tests.faults.nemesis import KILLS, Nemesis, draw_strikes
 from tests.faults.operators import Operator
 from tests.faults.people import draw_people, expected_deliveries
-from tests.faults.reading import delivered_entries, read_ledger
+from tests.faults.reading import delivered_entries, ledger_as_text, read_ledger
 from tests.faults.searching import leaks
 from tests.faults.strikes import Fault, Strike
 from tests.faults.tenants import LETTERS, Tenant, World, seed_tenants
-from tests.faults.waiting import wait_for
 
 RECOVERY_SECONDS = 60
 """From a strike to the next message, on a busy machine: restarts, the lease, a tick of reconcile and of the planner."""
 QUIET_SECONDS = int(SCALED["LEASE_SECONDS"]) + 60
 """From the last fault to the end of everything (promise A2)."""
+LOOK_SECONDS = 0.1
 CERTAIN = 0.7
 """The share of the expected messages that arrive whatever operators stop."""
 PROGRESS_SECONDS = 10
@@ -62,6 +62,7 @@ class Drive:
         self.tenants: list[Tenant] = []
         self.nemesis = Nemesis(lab, recorder)
         self.struck = 0
+        self._is_calm = False
         self._verbose = verbose
         self._operators: list[Operator] = []
         self._began = time.monotonic()
@@ -91,15 +92,18 @@ class Drive:
         """All strikes; half-way the operators make room, so that caps bind before and do not in the end."""
         try:
             for strike in strikes:
-                self.lab.await_delivered(min(strike.after, half), RECOVERY_SECONDS)
+                self._await_delivered(min(strike.after, half))
                 if strike.after >= half:
                     self._make_room()
-                self.lab.await_delivered(strike.after, RECOVERY_SECONDS)
+                self._await_delivered(strike.after)
                 time.sleep(strike.pause)  # the moment within the message is the point, and the seed draws it
                 self.nemesis.hit(strike)
                 self.struck += 1
         finally:
             self.nemesis.set_right()
+
+    def _await_delivered(self, count: int) -> None:
+        self._wait(f"{count} messages are delivered", lambda: self.lab.delivered_count() >= count, RECOVERY_SECONDS)
 
     def _make_room(self) -> None:
         for operator in self._operators:
@@ -109,6 +113,7 @@ class Drive:
 
     def _await_quiet(self, followers: Followers) -> None:
         """Until nothing is under way any more: sends, mails, judgements, events and calls."""
+        self._is_calm = True
         for operator in self._operators:
             operator.finish()
         self._wait("the operators are answered", lambda: all(operator.is_done for operator in self._operators))
@@ -120,13 +125,27 @@ class Drive:
             self.world.sink.drop(tenant.hook, 0)
         self._wait("all events are told", self._is_told)
 
-    def _wait(self, what: str, condition: Callable[[], bool]) -> None:
-        began = time.monotonic()
-        wait_for(what, condition, QUIET_SECONDS, self.lab.report)
-        self.lab.note(f"{what}, after {time.monotonic() - began:.1f} s")
+    def _wait(self, what: str, condition: Callable[[], bool], seconds: float = QUIET_SECONDS) -> None:
+        """Fail only when nothing moved for so long: how fast it moves depends on the machine."""
+        moved, seen = time.monotonic(), self._movement()
+        while not condition():
+            if self._movement() != seen:
+                moved, seen = time.monotonic(), self._movement()
+            if time.monotonic() - moved > seconds:
+                raise AssertionError(f"Nothing moved for {seconds:.0f} s until {what}.\n{self.lab.report()}")
+            time.sleep(LOOK_SECONDS)
+
+    def _movement(self) -> tuple[int, ...]:
+        """Numbers that change as long as there is less and less to do."""
+        calls = sum(len(self.world.sink.accepted(tenant.hook)) for tenant in self.tenants)
+        return (self.lab.delivered_count(), calls, self._under_way if self._is_calm else 0)
+
+    @property
+    def _under_way(self) -> int:
+        return int(self.lab.ask(UNDER_WAY)[0][0])
 
     def _is_sent(self) -> bool:
-        return bool(self.lab.ask(UNDER_WAY)[0][0] == 0)
+        return self._under_way == 0
 
     def _is_told(self) -> bool:
         """Nobody waits for the minutes that lie between two tries of a call."""
@@ -145,6 +164,7 @@ class Drive:
     def _history(self) -> History:
         entries = [*read_entries(self.recorder.path), *delivered_entries(self.lab.delivered()), *self._called()]
         ledger = read_ledger(self.lab)
+        (self.recorder.path.parent / "ledger.json").write_text(ledger_as_text(ledger))
         return History(
             seed=self.seed,
             entries=tuple(sorted(entries, key=lambda entry: entry.at)),
@@ -183,6 +203,8 @@ class Drive:
             "folder": str(self.recorder.path.parent),
             "accounts": accounts,
             "in_doubt": self.nemesis.in_doubt,
+            "delivered": self.lab.delivered_count(),
+            "seconds": round(time.monotonic() - self._began),
         }
 
     # -- Words

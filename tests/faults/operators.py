@@ -16,7 +16,7 @@ ROOM = 1_000_000
 NEW_PEOPLE = 1_000_000
 """Their numbers begin here."""
 BETWEEN_SECONDS = (0.4, 1.2)
-PAUSE_SECONDS = (0.2, 0.8)
+PAUSE_SECONDS = (0.2, 2.5)
 
 
 class Operator:
@@ -30,8 +30,6 @@ class Operator:
     ) -> None:
         self.tenant = tenant
         self.acts: Counter[str] = Counter()
-        self.limits = {sender.login: sender.limit for sender in tenant.senders}
-        """The highest daily limit that was ever asked for, by login."""
         self.enrolled: list[str] = []
         """Whom the API said to have enrolled."""
         self._recorder = recorder
@@ -114,7 +112,6 @@ class Operator:
         self._set_limit(sender, self._rng.choice([sender.limit, max(1, sender.limit // 2)]))
 
     def _set_limit(self, sender: Sender, limit: int) -> None:
-        self.limits[sender.login] = max(limit, self.limits[sender.login])
         path = f"/campaigns/{self.tenant.campaign_id}/smtp_credentials/{sender.credential_id}"
         answer = self._call("PATCH", path, {"daily_limit": limit})
         self._answered("limit", answer, credential=sender.credential_id, login=sender.login, limit=limit)

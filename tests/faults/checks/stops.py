@@ -16,6 +16,9 @@ from tests.faults.history import Entry, Kind, Row
 TOLERANCE = 0.25
 """Seconds by which two readings of one machine's clock may disagree, as while it is being set."""
 
+PATIENCE = 1.0
+"""Seconds before a stop is lifted in which a `wire` may have been asked for that was granted after it."""
+
 STOPPING_EVENTS = frozenset({"enrollment.replied", "enrollment.bounced", "enrollment.unsubscribed"})
 """Whoever is told of one knows that the enrollment's stop is committed."""
 
@@ -96,7 +99,7 @@ def _broken(view: View, stop: Stop, message: Row, delivered: list[Entry]) -> Vio
     wired = (
         wire_at is not None
         and wire_at > stop.since + TOLERANCE + view.skew
-        and (stop.until is None or wire_at < stop.until - view.skew)
+        and (stop.until is None or wire_at < stop.until - PATIENCE - view.skew)
     )
     if not late and not wired:
         return None
