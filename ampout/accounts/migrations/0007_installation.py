@@ -14,8 +14,8 @@ EXCEPTION WHEN insufficient_privilege OR feature_not_supported OR undefined_func
 END $$
 """
 
-# Asked also while the call of an account is answered, which may not see the row itself. PL/pgSQL keeps its plans. Only a
-# superuser may give a function a setting of ours to begin with, so it puts the account aside by itself.
+# Asked also while the call of an account is answered, which may not see the row itself. PL/pgSQL keeps its plans. Only
+# a superuser may give a function a setting of ours to begin with, so it puts the account aside by itself.
 IS_FOREIGN = """
 CREATE FUNCTION accounts_sending_is_off(installation text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
