@@ -1,12 +1,13 @@
 """A8: a notice that kills whoever judges it is set aside after three deaths, and holds up no other."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError
 
-from ampout.lib import clock
+from ampout.lib import clock, sql
 from dispatch.models import Message, Notice
 from dispatch.services import judgement, notices
 from tests.services import mails
@@ -92,14 +93,14 @@ def test_suspects_are_judged_alone_and_hold_up_nobody(
         Notice.everywhere.filter(pk=pk).update(next_try_at=desk.now - timedelta(hours=1) + timedelta(seconds=number))
     Notice.everywhere.filter(pk__in=ids[1:3]).update(deaths=1)
     batches: list[list[int]] = []
-    fetch = notices.sql.fetch
+    fetch = sql.fetch
 
-    def watch(query: str, facts: object) -> object:
-        rows = fetch(query, facts)  # type: ignore[arg-type]  # handed on as it came
+    def watch(query: str, *facts: Any) -> list[sql.Row]:
+        rows = fetch(query, *facts)
         if query == notices._CLAIM:
             batches.append([ids.index(row[1]) for row in rows])
         return rows
 
-    monkeypatch.setattr(notices.sql, "fetch", watch)
+    monkeypatch.setattr(sql, "fetch", watch)
     assert notices.process_due(now=desk.now) == 5
     assert [sorted(batch) for batch in batches if batch] == [[0], [1], [2], [3, 4]]
