@@ -49,6 +49,11 @@ def the_audit_finds_an_attempt_after_one_that_may_have_delivered(run: Run) -> No
 
 
 @breaks(Law.LOST)
+def nothing_moves_any_more(run: Run) -> None:
+    run.facts["stuck"] = "Nothing moved for 65 s until all is sent."
+
+
+@breaks(Law.LOST)
 def a_message_is_still_planned(run: Run) -> None:
     run.row("messages", id="1 5xx-rcpt+2 of B")["state"] = "planned"
 

@@ -21,6 +21,7 @@ HIDDEN = frozenset({"digest", "size", "stage", "violations", "time", "began", "d
 
 CHECKS: tuple[Callable[[View], Iterator[Violation]], ...] = (
     sending.twice,
+    losses.stuck,
     losses.ended,
     losses.accepted_as_delivered,
     losses.doubts_are_few,

@@ -5,7 +5,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -16,7 +16,7 @@ from tests.faults.lab import SCALED, Lab
 from tests.faults.ledger import audit
 from tests.faults.nemesis import KILLS, Nemesis, draw_strikes
 from tests.faults.operators import Operator
-from tests.faults.people import draw_people, expected_deliveries
+from tests.faults.people import MANNERS, draw_people, expected_deliveries
 from tests.faults.reading import delivered_entries, ledger_as_text, read_ledger
 from tests.faults.searching import leaks
 from tests.faults.strikes import Fault, Strike
@@ -47,28 +47,45 @@ HURRY = "UPDATE events_webhookdelivery SET due_at = now() WHERE state = 'pending
 UNCALLED = "SELECT count(*) FROM events_webhookdelivery WHERE state = 'pending'"
 
 
+class Stuck(Exception):
+    """Nothing moves any more, and not everything has ended: what is missing is for the checker to say."""
+
+
 class Drive:
-    """One run on a started lab, whose settings are those of the world. With `verbose` it tells how it goes."""
+    """One run on a started lab, whose settings are those of the world. With `verbose` it tells how it goes.
+
+    `manners` are the shares in which people are met with by the SMTP server.
+    """
 
     def __init__(
-        self, lab: Lab, world: World, recorder: Recorder, seed: int, people: int, steps: int, *, verbose: bool = False
+        self,
+        lab: Lab,
+        world: World,
+        recorder: Recorder,
+        seed: int,
+        people: int,
+        steps: int,
+        *,
+        manners: Mapping[str, int] = MANNERS,
+        verbose: bool = False,
     ) -> None:
         self.lab = lab
         self.world = world
         self.recorder = recorder
         self.seed = seed
         self.steps = steps
-        self.people = draw_people(seed, people, steps)
+        self.people = draw_people(seed, people, steps, shares=manners)
         self.tenants: list[Tenant] = []
         self.nemesis = Nemesis(lab, recorder)
         self.struck = 0
         self._is_calm = False
+        self._stuck = ""
         self._verbose = verbose
         self._operators: list[Operator] = []
         self._began = time.monotonic()
 
     def run(self, strikes: int, faults: Sequence[Fault] = KILLS) -> History:
-        """Everything, from the seed to the history."""
+        """Everything, from the seed to the history; a run that gets stuck has one, too."""
         self._say(f"seed {self.seed}: {len(self.people)} people, {len(LETTERS)} accounts, {self.steps} steps")
         self.tenants = seed_tenants(self.lab, self.world, self.people, self.steps)
         certain = int(expected_deliveries(self.people, self.steps, LETTERS) * CERTAIN)
@@ -77,8 +94,11 @@ class Drive:
             stack.enter_context(self._telling())
             followers = stack.enter_context(Followers(self.lab, self.recorder, self.tenants, self.seed))
             self._operators = [stack.enter_context(self._operator(tenant)) for tenant in self.tenants]
-            self._strike(drawn, certain // 2)
-            self._await_quiet(followers)
+            try:
+                self._strike(drawn, certain // 2)
+                self._await_quiet(followers)
+            except Stuck as stuck:
+                self._stuck = str(stuck)
             self._say(f"people {dict(followers.acts)}")
         self._say(f"operators {[dict(operator.acts) for operator in self._operators]}")
         return self._history()
@@ -132,7 +152,7 @@ class Drive:
             if self._movement() != seen:
                 moved, seen = time.monotonic(), self._movement()
             if time.monotonic() - moved > seconds:
-                raise AssertionError(f"Nothing moved for {seconds:.0f} s until {what}.\n{self.lab.report()}")
+                raise Stuck(f"Nothing moved for {seconds:.0f} s until {what}.\n{self.lab.report()}")
             time.sleep(LOOK_SECONDS)
 
     def _movement(self) -> tuple[int, ...]:
@@ -204,6 +224,7 @@ class Drive:
             "accounts": accounts,
             "in_doubt": self.nemesis.in_doubt,
             "delivered": self.lab.delivered_count(),
+            "stuck": self._stuck,
             "seconds": round(time.monotonic() - self._began),
         }
 

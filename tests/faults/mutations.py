@@ -65,14 +65,17 @@ MUTATIONS = {
             "dispatch.selectors": [("credential.daily_limit, COALESCE(usage.used, 0),", "credential.daily_limit, 0,")],
         },
     ),
-    # A loop whose lease ran out goes on with what others have taken over.
+    # A loop whose lease ran out is not told so, and goes on with what others have taken over.
     "fence": Mutation(
         "I1",
         {
+            "dispatch.services.leases": [
+                ("(pk=worker_id, ended_at__isnull=True).update(lease_until", "(pk=worker_id).update(lease_until")
+            ],
             "dispatch.services.wire": [
                 (" AND message.worker_id = %(worker)s AND message.fence = asked.fence", ""),
                 ("\n  AND message.worker_id = %(worker)s\n", "\n"),
-            ]
+            ],
         },
     ),
     # `wire` does not look whether the sequence was stopped meanwhile.

@@ -85,6 +85,7 @@ class Operator:
             self._pause: 1,
             self._change_limit: 3,
             self._suppress: 1,
+            self._suppress_whose_turn_it_is: 2,
             self._unsubscribe: 1,
             self._send_test: 1,
             self._add_person: 3,
@@ -121,6 +122,15 @@ class Operator:
         email = self._rng.choice(self._people)
         if self._call("POST", "/suppressions", {"email": email}).is_good:
             self._stopped("manual", contact=email)
+
+    def _suppress_whose_turn_it_is(self) -> None:
+        """Somebody who is next, or is being written to just now."""
+        path = f"/messages?state=claimed&campaign_id={self.tenant.campaign_id}&limit=1000"
+        claimed = self._call("GET", path).shown
+        if claimed:
+            email = min(claimed, key=lambda message: message["due_at"])["recipient"]
+            if self._call("POST", "/suppressions", {"email": email}).is_good:
+                self._stopped("manual", contact=email)
 
     def _unsubscribe(self) -> None:
         """Somebody who asked for it by telephone."""

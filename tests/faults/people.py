@@ -38,8 +38,9 @@ class Fate(StrEnum):
 
 
 MANNERS = {
-    "ok": 61,
+    "ok": 55,
     "late-0.2": 12,
+    "late-0.5-rcpt": 6,
     "greylist451": 9,
     "5xx-rcpt": 4,
     "drop-after-dot": 3,
@@ -83,10 +84,10 @@ class Person:
     towards: str
 
 
-def draw_people(seed: int, count: int, steps: int, *, first: int = 0) -> list[str]:
+def draw_people(seed: int, count: int, steps: int, *, first: int = 0, shares: Mapping[str, int] = MANNERS) -> list[str]:
     """So many addresses. The first of them have every manner and every fate, however few they are."""
     rng = random.Random(f"{seed} people {first}")
-    manners = [*MANNERS, *_drawn(rng, MANNERS, count)][:count]
+    manners = [*shares, *_drawn(rng, shares, count)][:count]
     fates = [*Fate, *_drawn(rng, FATES, count)][:count]
     rng.shuffle(manners)
     rng.shuffle(fates)

@@ -38,6 +38,13 @@ def ended(view: View) -> Iterator[Violation]:
             yield from _enrollment_ended(view, row)
 
 
+def stuck(view: View) -> Iterator[Violation]:
+    """The run came to its end."""
+    words = view.history.facts.get("stuck")
+    if words:
+        yield _lost(str(words))
+
+
 def _enrollment_ended(view: View, row: Row) -> Iterator[Violation]:
     who = f"The sequence of {row['contact']} in {row['campaign']}"
     if row["stopped_at"] is None and row["finished_at"] is None:
