@@ -254,6 +254,21 @@ def the_wire_comes_after_a_stop_though_nothing_arrives(run: Run) -> None:
     run.drop(run.seen(Kind.DELIVERED, message_id="<2.anna of B>"))
 
 
+@breaks(Law.STOPS, 50.5)
+def a_transaction_that_had_begun_gets_its_wire_during_a_pause(run: Run) -> None:
+    run.note(49.95, Kind.STOPPED, account="B", reason="suspended")
+    run.note(50.6, Kind.RESUMED, account="B")
+    run.row("messages", id="2 anna of B")["wire_at"] = BEGIN + 50.3
+
+
+@breaks(Law.STOPS, 50)
+def an_attempt_with_a_wire_begins_and_ends_during_a_pause_though_nothing_arrives(run: Run) -> None:
+    run.note(49, Kind.STOPPED, account="B", reason="suspended")
+    run.note(51.1, Kind.RESUMED, account="B")
+    run.row("messages", id="2 anna of B")["state"] = "gave_up"
+    run.drop(run.seen(Kind.DELIVERED, message_id="<2.anna of B>"))
+
+
 @breaks(Law.STOPS)
 def the_audit_finds_a_wire_after_a_stop(run: Run) -> None:
     run.audit[:] = ["broken  5 stop facts: nothing on the wire after a stop"]

@@ -96,10 +96,22 @@ def test_what_left_after_a_resume_is_lawful() -> None:
 
 
 def test_a_transaction_across_a_resume_proves_nothing() -> None:
+    """Its `wire` was asked for during the pause, and may have been granted after it."""
     run = lawful()
     run.note(45, Kind.STOPPED, account="B", reason="suspended")
-    run.note(49.95, Kind.RESUMED, account="B")
+    run.note(50.45, Kind.RESUMED, account="B")
     assert check(run.history()) == []
+
+
+def test_a_test_message_may_leave_while_its_campaign_is_paused() -> None:
+    run = lawful()
+    run.row("messages", id="2 anna of B").update(stream="test", enrollment=None)
+    run.row("enrollments", id="anna of B")["steps_due"] = 1
+    run.drop(run.seen(Kind.CALLED, webhook_id="id of enrollment.sent:anna of B:2"))
+    run.tables["events"].remove(run.row("events", fact="enrollment.sent:anna of B:2"))
+    run.note(45, Kind.STOPPED, account="B", campaign="campaign B", reason="paused")
+    run.note(55, Kind.RESUMED, account="B", campaign="campaign B")
+    assert {violation.law for violation in check(run.history())} == {Law.EVENTS}, "the pause alone is not told"
 
 
 def test_another_accounts_stop_stops_nothing_here() -> None:

@@ -41,6 +41,14 @@ class View:
         return {row["message_id"]: row for row in self.ledger.messages}
 
     @cached_property
+    def attempts_of(self) -> dict[str, list[Row]]:
+        """The ledger's attempts by Message-ID."""
+        found: dict[str, list[Row]] = defaultdict(list)
+        for row in self.ledger.attempts:
+            found[row["message_id"]].append(row)
+        return found
+
+    @cached_property
     def enrollments(self) -> dict[str, Row]:
         """The ledger's enrollments by id."""
         return {row["id"]: row for row in self.ledger.enrollments}
