@@ -6,11 +6,33 @@ They need `atomic = False`: each is one change, or changes that do no harm when 
 from typing import TYPE_CHECKING
 
 from django.contrib.postgres.operations import AddIndexConcurrently
-from django.db.migrations import AlterField
+from django.db.migrations import AddField, AlterField
 
 if TYPE_CHECKING:
     from django.db.backends.base.schema import BaseDatabaseSchemaEditor
     from django.db.migrations.state import ProjectState
+
+
+class AddFieldAgain(AddField):
+    """Adds a column, unless it is there: one table after the other, each locked for a moment and none while it waits.
+
+    In one transaction the migration would hold the first table and wait for the second, which whoever uses them in the
+    other order is in a deadlock with.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: "BaseDatabaseSchemaEditor",
+        from_state: "ProjectState",
+        to_state: "ProjectState",
+    ) -> None:
+        """Nothing happens where the column is there."""
+        options = to_state.apps.get_model(app_label, self.model_name)._meta  # noqa: SLF001  # documented
+        with schema_editor.connection.cursor() as cursor:
+            found = schema_editor.connection.introspection.get_table_description(cursor, options.db_table)
+        if options.get_field(self.name).column not in {column.name for column in found}:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
 
 
 class AddIndexAgain(AddIndexConcurrently):

@@ -3,8 +3,12 @@
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
+from ampout.lib.migration_operations import AddFieldAgain
+
 
 class Migration(migrations.Migration):
+    # One table after the other: polls and judgements use several.
+    atomic = False
 
     dependencies = [
         ('accounts', '0007_installation'),
@@ -14,34 +18,34 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
+        AddFieldAgain(
             model_name='mailbox',
             name='deaths',
             field=models.PositiveSmallIntegerField(db_default=0, default=0, help_text='How many loops died in a poll of it since one came to its end.'),
         ),
-        migrations.AddField(
+        AddFieldAgain(
             model_name='mailbox',
             name='is_reading',
             field=models.BooleanField(db_default=False, default=False, help_text='A poll has begun and not ended.'),
         ),
-        migrations.AddField(
+        AddFieldAgain(
             model_name='mailboxfolder',
             name='left_out_uids',
             field=django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), db_default=models.Value([]), default=list, help_text='Mails that killed those who read them: they are not asked for again.', size=None),
         ),
-        migrations.AddField(
+        AddFieldAgain(
             model_name='mailboxfolder',
             name='trial_uid',
             field=models.BigIntegerField(help_text='The one mail that is read alone just now.', null=True),
         ),
-        migrations.AddField(
+        AddFieldAgain(
             model_name='message',
             name='deaths',
-            field=models.PositiveSmallIntegerField(db_default=0, default=0, help_text='How many processes died while they held it, by its fault perhaps.'),
+            field=models.SmallIntegerField(db_default=0, default=0, help_text='How many processes died while they held it, by its fault perhaps.'),
         ),
-        migrations.AddField(
+        AddFieldAgain(
             model_name='notice',
             name='deaths',
-            field=models.PositiveSmallIntegerField(db_default=0, default=0, help_text='Tries from which nobody came back: judging it killed the process perhaps.'),
+            field=models.SmallIntegerField(db_default=0, default=0, help_text='Tries from which nobody came back: judging it killed the process perhaps.'),
         ),
     ]

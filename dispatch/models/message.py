@@ -45,7 +45,8 @@ class Message(AccountOwned):
     usage_day = models.DateField(null=True, help_text="The UTC day whose cap it holds one unit of.")
     worker_id = models.UUIDField(null=True)
     fence = models.PositiveIntegerField(default=0, help_text="Counts claims; an older claimant's moves fail.")
-    deaths = models.PositiveSmallIntegerField(
+    # Not "positive": to add a column with a check is to read the whole table, locked.
+    deaths = models.SmallIntegerField(
         default=0, db_default=0, help_text="How many processes died while they held it, by its fault perhaps."
     )
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -26,7 +26,8 @@ class Notice(AccountOwned):
     processed_at = models.DateTimeField(null=True)
     next_try_at = models.DateTimeField(default=clock.utc_now, help_text="When it is judged, or judged again.")
     failures = models.PositiveSmallIntegerField(default=0)
-    deaths = models.PositiveSmallIntegerField(
+    # Not "positive": to add a column with a check is to read the whole table, locked.
+    deaths = models.SmallIntegerField(
         default=0, db_default=0, help_text="Tries from which nobody came back: judging it killed the process perhaps."
     )
     error = models.TextField(blank=True, help_text="Why it could not be judged.")

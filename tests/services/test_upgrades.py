@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import connection, models
-from django.db.migrations import AddField, AlterField, CreateModel
+from django.db.migrations import AddField, AlterField, CreateModel, Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.models.fields import NOT_PROVIDED
 
 from ampout.lib import sql
-from ampout.lib.migration_operations import AddIndexAgain, DropOwnIndex
+from ampout.lib.migration_operations import AddFieldAgain, AddIndexAgain, DropOwnIndex
 
 APPS = ("accounts", "events", "credentials", "campaigns", "dispatch")
 LAST_WITHOUT_OLD_WORKERS = {
@@ -34,13 +34,17 @@ WHERE indrelid = 'campaigns_enrollment'::regclass AND indisvalid
 """
 
 
-def later_operations(app: str) -> list[Operation]:
-    """What the migrations do that run beside old workers."""
+def later_migrations(app: str) -> list[Migration]:
+    """The migrations that run beside old workers."""
     migrations = sorted(
         (name, migration) for (label, name), migration in MigrationLoader(None).disk_migrations.items() if label == app
     )
-    later = [migration for name, migration in migrations if name > LAST_WITHOUT_OLD_WORKERS[app]]
-    return [operation for migration in later for operation in migration.operations]
+    return [migration for name, migration in migrations if name > LAST_WITHOUT_OLD_WORKERS[app]]
+
+
+def later_operations(app: str) -> list[Operation]:
+    """What they do."""
+    return [operation for migration in later_migrations(app) for operation in migration.operations]
 
 
 def added_columns(app: str) -> Iterator[tuple[str, "models.Field[object, object]"]]:
@@ -74,11 +78,11 @@ def test_no_migration_makes_a_foreign_key_anew(app: str) -> None:
     assert [f"{key.model_name}.{key.name}" for key in keys if not isinstance(key, DropOwnIndex)] == []
 
 
-def run(operation: Operation) -> None:
-    """Run a later operation of campaigns once more, on the tables as they are."""
+def run(operation: Operation, app: str = "campaigns") -> None:
+    """Run a later operation once more, on the tables as they are."""
     state = MigrationLoader(None).project_state()
     with connection.schema_editor(atomic=False) as editor:
-        operation.database_forwards("campaigns", editor, state, state)
+        operation.database_forwards(app, editor, state, state)
 
 
 def enrollments_indexes() -> set[str]:
@@ -112,3 +116,32 @@ def test_a_foreign_key_loses_its_index_and_stays_itself() -> None:
         run(dropping)
     assert (sql.fetch(CONSTRAINT), enrollments_indexes()) == (constraint, indexes)
     assert len(constraint) == 1
+
+
+def tables_locked(migration: Migration) -> set[str]:
+    """The tables of before to which a migration adds columns in one transaction."""
+    new = {operation.name_lower for operation in migration.operations if isinstance(operation, CreateModel)}
+    added = {operation.model_name_lower for operation in migration.operations if isinstance(operation, AddField)}
+    return added - new if migration.atomic else set()
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_no_migration_holds_one_table_while_it_waits_for_another(app: str) -> None:
+    locked = {migration.name: tables_locked(migration) for migration in later_migrations(app)}
+    assert [name for name, tables in locked.items() if len(tables) > 1] == []
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_a_column_whose_migration_was_broken_off_can_be_added_again(app: str) -> None:
+    loose = [operation for one in later_migrations(app) if not one.atomic for operation in one.operations]
+    columns = [operation for operation in loose if isinstance(operation, AddField)]
+    assert [column.name for column in columns if not isinstance(column, AddFieldAgain)] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_column_is_added_once() -> None:
+    adding = next(one for one in later_operations("dispatch") if isinstance(one, AddField) and one.name == "deaths")
+    sql.execute("ALTER TABLE dispatch_mailbox DROP COLUMN deaths")
+    for _ in range(2):
+        run(adding, "dispatch")
+    assert sql.fetch("SELECT count(deaths) FROM dispatch_mailbox") == [(0,)]

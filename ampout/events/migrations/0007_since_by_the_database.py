@@ -6,12 +6,17 @@ The endpoint's comes first: what waits to be fanned out now is recorded after ev
 from django.db import migrations, models
 from django.db.models.functions import Now
 
+from ampout.lib.migration_operations import AddFieldAgain
+
 
 class Migration(migrations.Migration):
+    # One table after the other: fanning out uses both.
+    atomic = False
+
     dependencies = [("events", "0006_lists_by_index")]
 
     operations = [
-        migrations.AddField(
+        AddFieldAgain(
             model_name="webhookendpoint",
             name="since",
             field=models.DateTimeField(
@@ -20,7 +25,7 @@ class Migration(migrations.Migration):
                 help_text="By the database's clock: what is recorded from then on, it is told.",
             ),
         ),
-        migrations.AddField(
+        AddFieldAgain(
             model_name="event",
             name="recorded_at",
             field=models.DateTimeField(
