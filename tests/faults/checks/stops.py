@@ -5,8 +5,8 @@ A body whose `wire` came first may still arrive (design, law 5). So an arrival a
 `wire` is asked for after RCPT.
 
 `wire_at` is when `wire` was asked for; it is granted once its locks are held, and a process may stand still in between.
-So what was asked for during a pause may lawfully be granted after it. Granted during it was whatever was over before the
-pause was lifted: the body, by the server's clock, or the attempt, by the ledger's.
+So what was asked for during a pause may lawfully be granted after it. Granted during it was whatever was over before
+the pause was lifted: the body, by the server's clock, or the attempt, by the ledger's.
 """
 
 from collections import defaultdict
