@@ -114,6 +114,22 @@ def test_a_test_message_may_leave_while_its_campaign_is_paused() -> None:
     assert {violation.law for violation in check(run.history())} == {Law.EVENTS}, "the pause alone is not told"
 
 
+@pytest.mark.parametrize("manner", ["drop-mid-body", "drop-before-dot", "reset-after-dot", "hang", "garbage-after-dot"])
+def test_a_doubt_that_the_server_asks_for_needs_no_strike(manner: str) -> None:
+    run = lawful()
+    run.row("attempts", message_id="<1.doris of A>")["recipient"] = f"{manner}+doris@chaos.example"
+    run.drop(run.seen(Kind.STRIKE))
+    assert check(run.history()) == []
+
+
+@pytest.mark.parametrize("manner", ["ok", "drop-data", "421-data", "4xx-after-dot", "late-0.2", "drip"])
+def test_no_other_server_asks_for_doubt(manner: str) -> None:
+    run = lawful()
+    run.row("attempts", message_id="<1.doris of A>")["recipient"] = f"{manner}+doris@chaos.example"
+    run.drop(run.seen(Kind.STRIKE))
+    assert {violation.law for violation in check(run.history())} == {Law.LOST}
+
+
 def test_another_accounts_stop_stops_nothing_here() -> None:
     run = lawful()
     run.note(3, Kind.STOPPED, account="C", contact="anna@chaos.example", reason="suppressed")

@@ -8,7 +8,7 @@ from tests.faults.checks.view import View, same_address
 from tests.faults.checks.violation import Law, Violation
 from tests.faults.history import Entry, Kind, Row
 from tests.peers import chaos_behaviours
-from tests.peers.chaos_behaviours import plan_for
+from tests.peers.chaos_behaviours import Action, plan_for
 
 ENDED = frozenset({"accepted", "refused", "gave_up", "quarantined", "unknown"})
 """Ends that name themselves; a cancelled message has a reason besides."""
@@ -85,8 +85,17 @@ def doubted(view: View) -> list[Row]:
 
 
 def _asks_for_doubt(recipient: str) -> bool:
-    """Whether the server is silent, late or unreadable after the final dot to this recipient."""
-    action = plan_for(recipient, 1).get("dot")
+    """Whether the server hangs up within the body of this recipient, or is silent, late or unreadable behind it."""
+    plan = plan_for(recipient, 1)
+    return "body" in plan or _hangs_up_at_the_body(plan.get("data")) or _says_nothing_certain(plan.get("dot"))
+
+
+def _hangs_up_at_the_body(action: Action | None) -> bool:
+    """Whoever writes a small body may have written all of it before that is seen."""
+    return action is not None and action.kind is chaos_behaviours.Kind.DROP and action.code == "354"
+
+
+def _says_nothing_certain(action: Action | None) -> bool:
     if action is None:
         return False
     answers = action.kind in {chaos_behaviours.Kind.ANSWER, chaos_behaviours.Kind.DRIP}
