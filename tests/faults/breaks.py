@@ -136,6 +136,24 @@ def an_acknowledged_unsubscription_is_gone(run: Run) -> None:
 
 
 @breaks(Law.LOST)
+def an_acknowledged_suppression_is_gone(run: Run) -> None:
+    run.note(95, Kind.STOPPED, account="B", contact="anna@chaos.example", reason="manual")
+
+
+@breaks(Law.LOST)
+def an_acknowledged_limit_is_gone(run: Run) -> None:
+    run.note(95, Kind.ANSWERED, call="limit", account="A", login="login A", limit=9)
+    run.note(96, Kind.ANSWERED, call="limit", account="A", login="login A", limit=8)
+    run.row("credentials", login="login A")["daily_limit"] = 9
+
+
+@breaks(Law.LOST)
+def a_kill_by_chance_quarantines_somebody(run: Run) -> None:
+    run.row("messages", id="1 5xx-rcpt+2 of B").update(state="quarantined", reason="poison")
+    run.tables["suppressions"] = [row for row in run.tables["suppressions"] if row["account"] == "A"]
+
+
+@breaks(Law.LOST)
 def a_reply_never_became_a_fact(run: Run) -> None:
     run.note(80, Kind.MAILED, mailbox="login A", account="A", behaviour="reply", message_id="<1.anna of A>")
 
@@ -166,6 +184,7 @@ def a_limit_is_overrun(run: Run) -> None:
 @breaks(Law.CAPS, 11.5)
 def a_lowered_limit_is_overrun(run: Run) -> None:
     run.note(10.6, Kind.ANSWERED, call="lower", account="A", login="login A", limit=5)
+    run.row("credentials", login="login A")["daily_limit"] = 5
 
 
 @breaks(Law.CAPS, 11.9)

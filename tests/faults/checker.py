@@ -27,6 +27,7 @@ CHECKS: tuple[Callable[[View], Iterator[Violation]], ...] = (
     losses.doubts_are_few,
     losses.acknowledged,
     losses.stops_kept,
+    losses.limits_kept,
     losses.mails_recorded,
     caps.caps,
     sending.steps_in_order,

@@ -118,7 +118,7 @@ def lawful() -> Run:
         run.add("campaigns", id=f"campaign {account}", account=account, status="completed")
         endpoint = {"account": account, "event_filters": ["*"], "since": BEGIN - 10}
         run.add("endpoints", id=f"endpoint {account}", **endpoint, disabled_at=None, deleted_at=None)
-        run.add("credentials", login=f"login {account}", account=account)
+        run.add("credentials", login=f"login {account}", account=account, daily_limit=6)
         run.facts["limits"][f"login {account}"] = 6
         run.note(-1, Kind.ANSWERED, call="create", account=account, campaign=f"campaign {account}")
         anna = run.enroll(account, "anna")

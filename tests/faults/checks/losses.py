@@ -10,12 +10,14 @@ from tests.faults.history import Entry, Kind, Row
 from tests.peers import chaos_behaviours
 from tests.peers.chaos_behaviours import Action, plan_for
 
-ENDED = frozenset({"accepted", "refused", "gave_up", "quarantined", "unknown"})
-"""Ends that name themselves; a cancelled message has a reason besides."""
+ENDED = frozenset({"accepted", "refused", "gave_up", "unknown"})
+"""Ends that name themselves; a cancelled message has a reason besides. Nobody in a run is poison, to be quarantined."""
 
 KIND_OF_BEHAVIOUR = {"absence": "auto_reply", "complaint": "feedback"}
 """What the ledger calls a mail, where people call it something else."""
 
+KEPT = {"unsubscribed": "unsubscribed", "manual": "suppressed"}
+"""Reasons of stops that are for good, and the words for them."""
 
 LONGEST_THOUGHT = 60
 """Seconds that a server may think about the final dot before whoever waits is no longer expected to."""
@@ -132,15 +134,32 @@ def acknowledged(view: View) -> Iterator[Violation]:
 
 
 def stops_kept(view: View) -> Iterator[Violation]:
-    """An unsubscription that was acknowledged marks every sequence of the person in that account."""
+    """Whoever unsubscribed or was suppressed, which was acknowledged, is so in that account, as are the sequences."""
+    suppressed = {
+        (row["account"], (row["contact"] or "").lower()) for row in view.ledger.suppressions if row["kind"] == "address"
+    }
     for entry in view.of_kind(Kind.STOPPED):
-        account, contact = entry.facts["account"], entry.facts.get("contact")
-        if contact is None or entry.facts.get("reason") != "unsubscribed":
+        account, contact, reason = entry.facts["account"], entry.facts.get("contact"), entry.facts.get("reason")
+        if contact is None or reason not in KEPT:
             continue
-        for row in view.ledger.enrollments:
+        if (account, contact.lower()) not in suppressed:
+            yield _lost(f"{contact} is {KEPT[reason]}, which was acknowledged, and is not suppressed.", contact)
+        for row in view.ledger.enrollments if reason == "unsubscribed" else ():
             own = row["account"] == account and same_address(row["contact"], contact)
             if own and row["unsubscribed_at"] is None:
                 yield _lost(f"{contact} unsubscribed, which was acknowledged, and is not unsubscribed.", contact)
+
+
+def limits_kept(view: View) -> Iterator[Violation]:
+    """The daily limit that was acknowledged last is the one that stands."""
+    told = {
+        entry.facts["login"]: entry.facts["limit"] for entry in view.of_kind(Kind.ANSWERED) if "limit" in entry.facts
+    }
+    for row in view.ledger.credentials:
+        limit = told.get(row["login"], row["daily_limit"])
+        if row["daily_limit"] != limit:
+            sentence = f"A limit of {limit} for {row['login']} was acknowledged, and it is {row['daily_limit']}."
+            yield _lost(sentence, row["login"])
 
 
 def mails_recorded(view: View) -> Iterator[Violation]:
