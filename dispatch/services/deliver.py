@@ -173,6 +173,7 @@ class DeliverLoop:
             for claimed in claims:
                 if claimed.message_id in prepared:
                     self._hand_to_lane(claimed, prepared[claimed.message_id])
+            await self._give_back_lanes({claimed.credential_id for claimed in claims})
 
     async def _prepare(self, claims: Sequence[Claim]) -> dict[uuid.UUID, Prepared]:
         """What it takes to send these claims; one that cannot be prepared is found by halving, and deferred."""
@@ -187,7 +188,7 @@ class DeliverLoop:
         return await self._prepare(claims[:middle]) | await self._prepare(claims[middle:])
 
     async def _try_some_suspects(self) -> int:
-        """Have some suspects prepared and composed by a child process; returns how many."""
+        """Have some suspects prepared and composed by a child process; returns how many, 0 where that was hindered."""
         tried = self.suspects[:TRIALS_AT_ONCE]
         if not tried or self.stop_requested() or self.fenced:
             return 0
@@ -196,12 +197,14 @@ class DeliverLoop:
         for suspect in [suspect for suspect in tried if suspect.message_id not in wanted]:
             await self.hand_back(suspect, attempted=False)
             self.suspects.remove(suspect)
+        answered = len(tried)
         try:
             await self._try([suspect for suspect in tried if suspect.message_id in wanted])
         except OSError:
-            logger.exception("No process could be made for %d messages to be tried; it is tried again.", len(tried))
-            return 0
-        return len(tried)
+            logger.exception("Not all of %d suspected messages could be tried; the others are tried again.", len(tried))
+            answered = 0
+        await self._give_back_lanes({suspect.credential_id for suspect in tried})
+        return answered
 
     async def _try(self, tried: Sequence[Claim]) -> None:
         if not tried:
@@ -247,12 +250,16 @@ class DeliverLoop:
 
     async def _give_back_idle_lanes(self) -> None:
         """Let other loops serve what ended. Only this task claims, so nothing is claimed for a lane that goes back."""
-        wanted = self._suspected_lanes()
-        idle = [key for key, runner in self.runners.items() if runner.done and key not in wanted]
-        for credential_id in idle:
+        done = {key for key, runner in self.runners.items() if runner.done} - self._suspected_lanes()
+        for credential_id in done:
             del self.runners[credential_id]
+        await self._give_back_lanes(done)
+
+    async def _give_back_lanes(self, credential_ids: set[uuid.UUID]) -> None:
+        """Those of these of whose messages none is in this loop's hands."""
+        idle = credential_ids - self.runners.keys() - self._suspected_lanes()
         if idle:
-            await self.database.run(claim.release_lanes, self.worker_id, idle)
+            await self.database.run(claim.release_lanes, self.worker_id, sorted(idle))
 
     async def _shut_down(self) -> None:
         await asyncio.gather(*(runner.stop() for runner in self.runners.values()), return_exceptions=True)

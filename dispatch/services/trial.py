@@ -2,7 +2,7 @@
 
 The bytes that it made are sent, so the loop itself never touches what a suspect is made of. A child that dies names the
 message it died of, as every one before it is answered; and as only a loop that lives sees a child die, whatever kills
-the loop meanwhile is counted against nobody.
+the loop meanwhile is counted against nobody. Nor is a database that is slow or away: what is counted is work, not time.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from typing import NoReturn
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from ampout.lib import clock
 from ampout.lib.database_thread import DatabaseThread
@@ -27,8 +27,10 @@ from dispatch.services.claim import Claim
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 10
-"""What one message may take; a child that needs longer counts as dead."""
+SECONDS_OF_WORK = 5.0
+"""The processor time that one message may take; a child that needs more dies of it."""
+SECONDS = 60.0
+"""The time that it may take; a child that waits longer, for the database, is ended, and says nothing of the message."""
 LONGEST_ANSWER = 64_000_000
 """Octets; the largest message has 25,000,000 before base64."""
 
@@ -48,7 +50,7 @@ class Finding:
 async def findings(database: DatabaseThread, suspects: Sequence[Claim]) -> AsyncGenerator[Finding, None]:
     """What came of these suspects, in their order; where the child died, it was of the first without a finding.
 
-    Raises OSError where no process can be made.
+    Raises OSError where no process can be made, and where the database kept the child from an answer.
     """
     # By the thread that talks to the database, so that it is in the midst of nothing.
     pid, descriptor = await database.run_once(_fork, suspects)
@@ -61,6 +63,7 @@ async def findings(database: DatabaseThread, suspects: Sequence[Claim]) -> Async
         with closing(transport):
             while (line := await reader.readline()).endswith(b"\n"):
                 yield Finding(**json.loads(line))
+        await asyncio.to_thread(_check_end, pid)
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -68,10 +71,26 @@ async def findings(database: DatabaseThread, suspects: Sequence[Claim]) -> Async
             await asyncio.to_thread(os.waitpid, pid, 0)
 
 
+def _check_end(pid: int) -> None:
+    """Wait for the end of this child, and leave it to be asked again. Raises OSError where it was the database's."""
+    with suppress(ChildProcessError):
+        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        match ended and (ended.si_code, ended.si_status):
+            case (os.CLD_KILLED, signal.SIGALRM):
+                raise TimeoutError(f"A child was not ready after {SECONDS:.0f} s.")
+            case (os.CLD_EXITED, os.EX_TEMPFAIL):
+                raise ConnectionError("A child had no answer of the database.")
+
+
 def _fork(suspects: Sequence[Claim]) -> tuple[int, int]:
-    """The child's id, and where its answers can be read."""
+    """The child's id, and where its answers can be read. Raises OSError."""
     answers, ours = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(answers)
+        os.close(ours)
+        raise
     if pid == 0:
         _be_child(suspects, ours)
     os.close(ours)
@@ -79,21 +98,31 @@ def _fork(suspects: Sequence[Claim]) -> tuple[int, int]:
 
 
 def _be_child(suspects: Sequence[Claim], answers: int) -> NoReturn:
+    status = os.EX_OK
     try:
-        # The loop decides when this ends; and it is the alarm's business where composing does not.
+        # The loop decides when this ends; and it is the timers' business where composing does not.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
         # The parent's connection stays the parent's: it is neither used nor closed here.
         inherited = connections["default"]
         connections["default"] = connections.create_connection("default")
         for suspect in suspects:
-            signal.alarm(SECONDS)
+            _allow(SECONDS_OF_WORK, SECONDS)
             answer = json.dumps(asdict(_try(suspect))).encode() + b"\n"
-            signal.alarm(0)
+            _allow(0, 0)
             _write(answers, answer)
         del inherited
+    except (OperationalError, InterfaceError):
+        status = os.EX_TEMPFAIL
     finally:
-        os._exit(0)
+        os._exit(status)
+
+
+def _allow(seconds_of_work: float, seconds: float) -> None:
+    """From now on, whichever comes first; 0 is without an end."""
+    signal.setitimer(signal.ITIMER_PROF, seconds_of_work)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _write(descriptor: int, content: bytes) -> None:
@@ -103,11 +132,14 @@ def _write(descriptor: int, content: bytes) -> None:
 
 
 def _try(suspect: Claim) -> Finding:
+    """Raises OperationalError and InterfaceError: the database's own trouble says nothing of the message."""
     try:
         prepared = outbox.prepare([suspect])[suspect.message_id]
         envelope, payload = prepared.build(clock.utc_now())
     except (CompositionRefused, HygieneFailed) as refusal:
         return Finding(refusal=str(refusal))
+    except (OperationalError, InterfaceError):
+        raise
     except Exception as error:  # noqa: BLE001  # told to the loop, which logs it
         return Finding(error=f"{type(error).__name__}: {error}")
     return Finding(envelope.sender, envelope.recipient, base64.b64encode(payload).decode(), prepared.subject)
