@@ -1,11 +1,18 @@
-"""The judgement after a run: the ledger against the oracle, message by message, and the audit of the program itself."""
+"""The judgement after a run that nobody stops: the ledger against the oracle, and the audit of the program itself.
+
+It uses those checks of tests/faults/checker.py that need no other witness.
+"""
 
 import subprocess
 import sys
 from collections import Counter
 
 from ampout.supervisor.kept_environment import PROJECT
+from tests.faults.checks import losses, sending
+from tests.faults.checks.view import View
+from tests.faults.history import History
 from tests.faults.lab import Lab
+from tests.faults.reading import delivered_entries, read_ledger
 from tests.faults.seeding import Seeded
 
 
@@ -20,10 +27,10 @@ def disagreements(lab: Lab, seeded: Seeded, *, unknown_at_most: int) -> list[str
     A1: no Message-ID, and no step to a person, was completed twice. A2: what the oracle has and what the ledger says
     agree but for `unknown`; everybody's sequence has ended. `unknown_at_most` bounds the messages ever in doubt.
     """
-    found = doubles_and_losses(lab, seeded)
-    found += [f"{row}: unfinished" for row in lab.ask(_UNFINISHED)]
-    found += [f"{row}: a state in which nothing ends" for row in lab.ask(_NOT_ENDED)]
-    doubted = lab.ask(_DOUBTED)[0][0]
+    view = _view(lab)
+    found = [*_doubles_and_losses(view, seeded), *(violation.sentence for violation in losses.ended(view))]
+    found += [f"{row['message_id']} is cancelled" for row in view.ledger.messages if row["state"] == "cancelled"]
+    doubted = len(losses.doubted(view))
     lab.note(f"{doubted} messages were ever in doubt, where {unknown_at_most} may be")
     if doubted > unknown_at_most:
         found.append(f"{doubted} messages were in doubt; at most {unknown_at_most} may be")
@@ -32,34 +39,17 @@ def disagreements(lab: Lab, seeded: Seeded, *, unknown_at_most: int) -> list[str
 
 def doubles_and_losses(lab: Lab, seeded: Seeded) -> list[str]:
     """The ledger against the oracle, while nothing is under way: what was delivered twice, or is nowhere."""
-    log = lab.delivered()
-    state_of = dict(lab.ask("SELECT message_id, state FROM dispatch_message"))
-    seen = {entry["message_id"] for entry in log}
-    accepted = {message_id for message_id, state in state_of.items() if state == "accepted"}
-    found = [f"{message_id} was delivered {times} times" for message_id, times in _repeated(log)]
-    found += [f"{message_id} is accepted, and the oracle never saw it" for message_id in accepted - seen]
-    found += [
-        f"{message_id} was delivered, and is {state_of.get(message_id, 'not in the ledger')}"
-        for message_id in seen - accepted
-        if state_of.get(message_id) != "unknown"
-    ]
-    steps = Counter(entry["recipient"] for entry in log)
-    found += [f"{recipient} got {count} messages" for recipient, count in steps.items() if count > seeded.steps]
-    return found
+    return _doubles_and_losses(_view(lab), seeded)
 
 
-def _repeated(log: list[dict[str, str]]) -> list[tuple[str, int]]:
-    times = Counter(entry["message_id"] for entry in log)
-    return [(message_id, count) for message_id, count in times.items() if count > 1]
+def _view(lab: Lab) -> View:
+    return View(History(0, tuple(delivered_entries(lab.delivered())), read_ledger(lab)))
 
 
-_UNFINISHED = (
-    "SELECT id, status, next_position FROM campaigns_enrollment WHERE stopped_at IS NULL AND finished_at IS NULL"
-)
-_NOT_ENDED = """
-SELECT message_id, state FROM dispatch_message WHERE state NOT IN ('accepted', 'refused', 'gave_up', 'unknown')
-"""
-_DOUBTED = "SELECT count(DISTINCT message_id) FROM dispatch_attempt WHERE state = 'unknown' AND NOT is_evidence"
+def _doubles_and_losses(view: View, seeded: Seeded) -> list[str]:
+    found = [violation.sentence for one in (sending.twice, losses.accepted_as_delivered) for violation in one(view)]
+    steps = Counter(entry.facts["recipient"] for entry in view.delivered)
+    return found + [f"{recipient} got {count} messages" for recipient, count in steps.items() if count > seeded.steps]
 
 
 def audit(lab: Lab) -> list[str]:
