@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from ampout.accounts import tasks as account_tasks
 from ampout.accounts.models import Installation
 from ampout.events import tasks as event_tasks
-from ampout.events.models import Event, WebhookLoop
+from ampout.events.models import Event, WebhookDelivery, WebhookLoop
 from ampout.events.services import claim as webhook_claim
 from ampout.events.services import loops
 from ampout.events.services.fan_out import fan_out
@@ -118,6 +118,17 @@ def test_the_log_tells_once_whose_clock_is_wrong_and_by_how_much(
     set_clock(-6 * HOUR)
     tasks.plan()
     assert "21600 s behind the database's" in caplog.records[-1].getMessage()
+
+
+def test_a_statement_that_was_long_on_its_way_makes_no_clock_wrong(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real_now = clock.machine_now
+    late = [15, 15]
+    monkeypatch.setattr(clock, "machine_now", lambda: real_now() - timedelta(seconds=late.pop() if late else 0))
+    assert waking.tick() is not None
+    assert (late, ticks()) == ([], {BEAT, PLAN})
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("seconds", WRONG)
@@ -225,6 +236,13 @@ def test_the_endpoints_of_a_dead_webhook_loop_are_free_a_lease_after_the_clock_w
     WebhookLoop.objects.filter(name="dead").update(lease_until=Now() + timedelta(hours=6))
     assert loops.renew_lease(other)
     assert WebhookLoop.objects.get(name="dead").lease_until <= clock.utc_now() + timedelta(seconds=61)
+
+
+def test_an_endpoint_that_was_made_by_a_clock_that_was_set_back_is_told_what_happens(present: Desk) -> None:
+    factories.make_webhook(present.account, since=Now() + timedelta(hours=6))
+    tell(present.account)
+    assert fan_out(now=present.now) == 1
+    assert WebhookDelivery.everywhere.count() == 1
 
 
 def test_a_gap_runs_from_now_where_the_last_transaction_ended_in_the_future(present: Desk) -> None:

@@ -2,7 +2,8 @@
 
 Events say themselves whether they were fanned out. A cursor over their numbers would skip those of a transaction that
 began early and committed late. What an endpoint is told begins with it by the database's clock: those of the programs
-may be wrong, and an event dated too early would never be told.
+may be wrong, and an event dated too early would never be told. An endpoint from the future was made before the
+database's own clock was set back: it is told everything until then.
 """
 
 from datetime import datetime
@@ -30,7 +31,8 @@ WITH batch AS MATERIALIZED (
     JOIN events_webhookendpoint endpoint ON endpoint.account_id = batch.account_id
     WHERE endpoint.disabled_at IS NULL
       AND endpoint.deleted_at IS NULL
-      AND endpoint.since <= batch.recorded_at
+      AND (endpoint.since <= batch.recorded_at
+           OR endpoint.since > statement_timestamp() + interval '{database_clock.TOLERANCE_SECONDS} seconds')
       AND endpoint.event_filters ?| ARRAY['*', split_part(batch.type, '.', 1) || '.*', batch.type]
     ON CONFLICT (event_id, endpoint_id) DO NOTHING
 )
