@@ -3,7 +3,7 @@
 import ast
 import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,7 @@ class Scene:
     strikes: int = 8
     people: int = 60
     manners: Mapping[str, int] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 SLOW_BEFORE_THE_BODY = {"late-2-rcpt": 7, "ok": 3}
@@ -39,7 +40,8 @@ SCENES = {
     "wire_commit": Scene([Fault(Action.KILL, Target.WORKER), Fault(Action.KILL, Target.POOL)]),
     "cap": Scene(strikes=2),
     "fence": Scene([FROZEN], 6, 40, SLOW_BEFORE_THE_BODY),
-    "stop_fact": Scene(strikes=2, people=40, manners=SLOW_BEFORE_THE_BODY),
+    # Few are planned at a time, so that whose turn it is can be seen.
+    "stop_fact": Scene(strikes=2, people=40, manners=SLOW_BEFORE_THE_BODY, settings={"PLAN_BATCH": "4"}),
     "uid_validity": Scene(strikes=2, people=100),
     "outbox": Scene([Fault(Action.KILL, Target.WORKER), Fault(Action.KILL, Target.POOL)]),
 }
@@ -79,8 +81,8 @@ def test_a_law_that_is_broken_is_noticed_and_named(start_lab: StartLab, certific
 def run_mutated(start_lab: StartLab, certificates: Certificates, name: str, scene: Scene, seed: int) -> History:
     """One run of programs that import the mutation."""
     with running_world(certificates) as world:
-        settings = {**world.settings, "MUTATION": name, "DJANGO_SETTINGS_MODULE": "tests.faults.mutated"}
-        lab = start_lab(workers=2, settings=settings)
+        mutated = {"MUTATION": name, "DJANGO_SETTINGS_MODULE": "tests.faults.mutated"}
+        lab = start_lab(workers=2, settings={**world.settings, **scene.settings, **mutated})
         recorder = Recorder(lab.folder / "entries.jsonl")
         manners = scene.manners or MANNERS
         try:
