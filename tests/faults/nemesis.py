@@ -257,16 +257,19 @@ class _Later:
 
     def __init__(self, seconds: float, act: Callable[[], object]) -> None:
         self._act = act
-        self._timer = threading.Timer(seconds, act)
+        self._is_done = False
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self.now)
         self._timer.daemon = True
         self._timer.start()
 
     def now(self) -> None:
-        """Do it, where it was not done yet, and return when it is done."""
-        if self._timer.is_alive():
-            self._timer.cancel()
-            self._act()
-        self._timer.join()
+        """Do it, where it was not done yet; it is done when this returns."""
+        self._timer.cancel()
+        with self._lock:
+            if not self._is_done:
+                self._is_done = True
+                self._act()
 
 
 class _Frozen:
