@@ -29,7 +29,7 @@ TWICE, SPAM, RENUMBERED = 8, 5, 25
 
 
 class Followers:
-    """All people, in a thread; a context manager. `await_idle` tells when they have done all they will do."""
+    """All people, in a thread; a context manager. `is_idle` tells when they have done all they will do."""
 
     def __init__(self, lab: Lab, recorder: Recorder, tenants: Sequence[Tenant], seed: int) -> None:
         self.lab = lab
@@ -61,7 +61,8 @@ class Followers:
         if self._problems:
             raise self._problems[0]
         path = self.lab.oracle_path
-        return not self._clicking and (not path.exists() or self._read == path.stat().st_size)
+        # In this order: a click is counted before the line that asks for it counts as read.
+        return (not path.exists() or self._read == path.stat().st_size) and not self._clicking
 
     def _run(self) -> None:
         try:
