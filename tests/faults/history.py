@@ -39,9 +39,9 @@ class Kind(StrEnum):
     """A webhook call was answered 2xx. Facts: account (whose endpoint that is), endpoint (its id), webhook_id, type,
     data, body (its digest)."""
     STOPPED = "stopped"
-    """A stop fact is known to be committed: it was answered. Facts: account, reason (pause, unsubscribed, …), and whom
-    it stops: any of contact (an address), campaign, login; none of them is the whole account. What was asked for
-    and not answered is asked for again until it is known to hold."""
+    """A stop fact is known to be committed: it was answered. Facts: account, reason (paused; for good: unsubscribed or
+    manual; …), and whom it stops: any of contact (an address), campaign, login; none of them is the whole account. What
+    was asked for and not answered is asked for again until it is known to hold."""
     RESUMED = "resumed"
     """What was STOPPED under the same account, contact, campaign and login goes on: noted before the call is made, as
     that may take effect before its answer comes."""
