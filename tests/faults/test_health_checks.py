@@ -44,7 +44,7 @@ def test_killed_beats_and_workers_are_told_after_three_periods(start_lab: StartL
     await_ready(lab)
     lab.kill("beat0")
     check = await_trouble(lab, "beat")
-    assert 6 <= check["value"] < 20
+    assert check["value"] >= 6
     assert check["limit"] == 6
     assert check["message"].endswith("beat, the broker or every worker stands still.")
     assert ask(lab, "/healthz") == (200, '{"status": "ok"}')
