@@ -27,7 +27,7 @@ class PauseReason(StrEnum):
     HEALTH = "health"
     """The campaign's own figures, judged as a whole."""
     OPERATOR = "operator"
-    """A named operator, in the admin: only an operator lifts it."""
+    """A named operator, in the admin; or nobody, as a step of it killed processes: only an operator lifts it."""
 
 
 class CampaignRefusal(StrEnum):
@@ -107,7 +107,9 @@ def decide_resume(
         sentence = f"Only a paused campaign can be resumed; this one is {status.value}."
         return CampaignDecision(status, CampaignRefusal.CAMPAIGN_NOT_PAUSED, sentence)
     if pause_reason is PauseReason.OPERATOR and not by_operator:
-        sentence = "An operator paused this campaign, and only an operator can resume it: ask yours."
+        sentence = (
+            "An operator paused it, or a step of it did harm; only an operator can resume it: ask yours."
+        )
         return CampaignDecision(status, CampaignRefusal.UNPROCESSABLE, sentence)
     return CampaignDecision(CampaignStatus.ACTIVE)
 

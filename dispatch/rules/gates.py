@@ -416,7 +416,7 @@ PAUSES: Mapping[PauseReason, str] = {
     PauseReason.MANUAL: ": resume it",
     PauseReason.ALL_CREDENTIALS_DISABLED: ", as all its credentials are disabled: re-enable one",
     PauseReason.HEALTH: ", as too much of it bounced: resume it",
-    PauseReason.OPERATOR: " by an operator, who alone can resume it",
+    PauseReason.OPERATOR: ": only an operator can resume it",
 }
 """Who or what paused a campaign, and what lifts it."""
 

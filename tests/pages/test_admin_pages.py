@@ -18,7 +18,7 @@ from ampout.events.models import Event
 from campaigns.models import Campaign, Contact, Enrollment, Suppression
 from campaigns.rules.suppression import SuppressionReason
 from credentials.models import SmtpCredential
-from dispatch.models import DeliveryWorker, Feedback, Message, MxVerdict, Notice
+from dispatch.models import DeliveryWorker, Feedback, MailboxFolder, Message, MxVerdict, Notice
 from tests import factories
 from tests.pages import admin_records
 from tests.pages.admin_pages import count_queries, history_url, read
@@ -194,6 +194,13 @@ def test_a_message_shows_its_attempts_and_links_to_what_it_belongs_to(operator: 
         assert related is not None
         assert f'href="{change_url(related)}"' in page
     assert 'id="attempt_rows-group"' in page
+
+
+def test_the_mails_that_killed_their_readers_stand_in_the_list_of_folders(operator: Client) -> None:
+    folder = MAKERS[MailboxFolder]()
+    MailboxFolder.objects.filter(pk=folder.pk).update(left_out_uids=[271_828])
+    assert "271828" in read(operator, list_url(MailboxFolder))
+    assert "271828" in read(operator, change_url(folder))
 
 
 def test_a_notice_is_told_in_words_and_its_headers_line_by_line(operator: Client) -> None:

@@ -20,6 +20,7 @@ from campaigns.rules.campaign_state import (
     pauses_without_credentials,
     resumes_on_reenable,
 )
+from dispatch.rules.gates import PAUSES
 
 S = CampaignStatus
 statuses = st.sampled_from(CampaignStatus)
@@ -126,6 +127,11 @@ def test_what_an_operator_paused_its_owner_cannot_resume() -> None:
     decision = decide_resume(S.PAUSED, PauseReason.OPERATOR)
     assert (decision.status, decision.refusal) == (S.PAUSED, CampaignRefusal.UNPROCESSABLE)
     assert "only an operator can resume it" in decision.sentence
+
+
+def test_the_engine_pauses_for_an_operator_too_so_nobody_is_said_to_have_done_it() -> None:
+    assert PAUSES[PauseReason.OPERATOR] == ": only an operator can resume it"
+    assert "or a step of it did harm" in decide_resume(S.PAUSED, PauseReason.OPERATOR).sentence
 
 
 def test_what_an_operator_paused_an_operator_can_resume() -> None:

@@ -11,7 +11,7 @@ class MailboxFolderInline(RecordInline):
     """How far each folder was read."""
 
     model = MailboxFolder
-    fields = ("name", "role", "uid_validity", "last_uid")
+    fields = ("name", "role", "uid_validity", "last_uid", "left_out_uids")
 
 
 @admin.register(Mailbox)
@@ -30,7 +30,7 @@ class MailboxAdmin(RecordAdmin):
 class MailboxFolderAdmin(RecordAdmin):
     """The cursor of a folder."""
 
-    list_display = ("name", "role", "mailbox", "uid_validity", "last_uid")
+    list_display = ("name", "role", "mailbox", "uid_validity", "last_uid", "left_out_uids")
     list_filter = ("role",)
     search_fields = ("name", "mailbox__login")
     search_ids = ("mailbox_id",)
