@@ -353,6 +353,13 @@ def a_pause_is_not_told(run: Run) -> None:
 
 
 @breaks(Law.EVENTS)
+def a_pause_is_told_twice_by_two_names(run: Run) -> None:
+    event = {**run.row("events", type="campaign.paused"), "id": "two", "fact": "two"}
+    run.add("events", **event)
+    run.again(run.seen(Kind.CALLED, type="campaign.paused"), 41, webhook_id="two")
+
+
+@breaks(Law.EVENTS)
 def a_mail_is_recorded_twice(run: Run) -> None:
     run.add("feedback", **run.row("feedback", kind="reply"))
 

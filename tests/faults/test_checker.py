@@ -176,6 +176,12 @@ def test_a_batch_that_was_never_released_waits_for_ever() -> None:
     assert check(run.history()) == []
 
 
+def test_a_pause_that_was_never_answered_may_be_told() -> None:
+    run = lawful()
+    run.drop(run.seen(Kind.STOPPED, reason="pause"))
+    assert check(run.history()) == []
+
+
 def test_a_mail_that_is_fetched_twice_counts_once() -> None:
     run = lawful()
     run.again(run.seen(Kind.MAILED, behaviour="bounce"), 81)
