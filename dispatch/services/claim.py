@@ -74,7 +74,7 @@ class Claim:
     """One message in this loop's hands.
 
     `attempts` counts the transactions before this one; `lane_finished_at` is when its credential's last one ended.
-    `deaths` counts the loops that died while they held it, perhaps by its fault (services/poison).
+    `deaths` counts the processes that died while they held it, perhaps by its fault (services/poison).
     """
 
     message_id: uuid.UUID

@@ -243,9 +243,11 @@ class DeliverLoop:
         return {suspect.credential_id for suspect in self.suspects}
 
     def _hand_to_lane(self, claimed: Claim, prepared: Outgoing) -> None:
-        runner = self.runners.get(claimed.credential_id)
+        before = runner = self.runners.get(claimed.credential_id)
         if runner is None or runner.done:
             runner = self.runners[claimed.credential_id] = LaneRunner(self, claimed.credential_id)
+            # It may have ended a transaction since this message was claimed, and the gap runs from there.
+            runner.last_finished_at = before.last_finished_at if before is not None else None
         runner.add(claimed, prepared)
 
     async def _give_back_idle_lanes(self) -> None:

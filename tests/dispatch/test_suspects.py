@@ -4,23 +4,30 @@ import asyncio
 import os
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection, connections, transaction
 from pytest_django.fixtures import Settings
 
+from ampout.lib import clock
 from ampout.lib.database_thread import DatabaseThread
 from campaigns.models import Enrollment
+from dispatch.gateways.smtp_session import Envelope
 from dispatch.models import Lane, Message
 from dispatch.services import plan, trial
 from dispatch.services.claim import Claim
+from dispatch.services.deliver import DeliverLoop
+from dispatch.services.lane_runner import LaneRunner
+from dispatch.services.outbox import Composed
 from dispatch.services.trial import Finding
 from tests.dispatch.conftest import Engine, message_of
 from tests.faults.waiting import wait_for
 
 HINDERED = "could be tried"
+FINISHED = datetime(2026, 11, 22, 6, tzinfo=UTC)
 
 
 def suspected(engine: Engine, local: str) -> Enrollment:
@@ -100,3 +107,21 @@ def test_processes_that_cannot_be_made_leave_nothing_open(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "fork", refuse)
     assert asyncio.run(left_open()) == 0
+
+
+def test_what_a_lane_sent_during_a_trial_is_followed_by_its_gap() -> None:
+    suspect = replace(claim(), due_at=clock.utc_now() + timedelta(hours=1), lane_finished_at=FINISHED)
+    ended_at = FINISHED + timedelta(seconds=30)
+    ready = Composed(None, Envelope("a@example.com", "b@example.com"), b"", None, "")
+
+    async def handed_over() -> datetime | None:
+        loop = DeliverLoop(uuid.uuid4(), stop_requested=lambda: True)
+        before = loop.runners[suspect.credential_id] = LaneRunner(loop, suspect.credential_id)
+        before.last_finished_at = ended_at
+        await asyncio.gather(before._task)
+        loop._hand_to_lane(suspect, ready)
+        runner = loop.runners[suspect.credential_id]
+        runner.drop()
+        return runner.last_finished_at
+
+    assert asyncio.run(handed_over()) == ended_at
