@@ -79,7 +79,15 @@ MUTATIONS = {
         },
     ),
     # `wire` does not look whether the sequence was stopped meanwhile.
-    "stop_fact": Mutation("I5", {"dispatch.services.wire": [(" AND stopped_at IS NULL ORDER BY", " ORDER BY")]}),
+    "stop_fact": Mutation(
+        "I5",
+        {
+            "dispatch.services.wire": [
+                (" AND stopped_at IS NULL ORDER BY", " ORDER BY"),
+                ("suppression.account_id = message.account_id AND suppression.scope <> ''", "FALSE"),
+            ]
+        },
+    ),
     # UIDs are compared with those of another numbering.
     "uid_validity": Mutation(
         "I2",
