@@ -119,6 +119,7 @@ def fill_up_under_load(lab: Lab, trouble: Callable[[Lab], object]) -> None:
     assert set(caller.acknowledged) - {row[0] for row in lab.ask("SELECT email FROM campaigns_contact")} == set()
 
 
+@pytest.mark.faults_long
 def test_a_full_disk_stops_sending_and_nothing_is_doubled_or_lost(lab: Lab) -> None:
     fill_up_under_load(lab, await_standstill)
 

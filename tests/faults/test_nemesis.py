@@ -57,6 +57,7 @@ def survive(lab: Lab, strikes: list[Strike], path: Path, *, people_count: int) -
     assert sum(entry.facts["in_doubt"] for entry in entries) == nemesis.in_doubt
 
 
+@pytest.mark.faults_long
 @pytest.mark.parametrize("strikes", [FROZEN, DISTURBED], ids=["frozen", "disturbed"])
 def test_no_message_is_lost_or_doubled_by_strikes(start_lab: StartLab, tmp_path: Path, strikes: list[Strike]) -> None:
     lab = start_lab(workers=2 if strikes is FROZEN else 1, delay_ms=50)

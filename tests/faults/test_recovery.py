@@ -53,6 +53,7 @@ def pids(lab: Lab) -> dict[str, int | None]:
     return {name: program.pid for name, program in lab.programs.items()}
 
 
+@pytest.mark.faults_long
 def test_deliveries_go_on_within_one_beat_period_after_flushall(lab: Lab) -> None:
     before = pids(lab)
     usual = [seconds_until_delivered(lab, planned(lab)) for _ in range(2)]
@@ -66,6 +67,7 @@ def test_deliveries_go_on_within_one_beat_period_after_flushall(lab: Lab) -> Non
     assert pids(lab) == before
 
 
+@pytest.mark.faults_long
 def test_deliveries_go_on_within_30_seconds_after_an_immediate_restart_of_postgresql(lab: Lab) -> None:
     before = pids(lab)
     usual = seconds_until_delivered(lab, planned(lab))

@@ -37,6 +37,7 @@ def assert_nothing_was_repeated(lab: Lab, seeded: Seeded) -> None:
     assert [*doubles_and_losses(lab, seeded), *audit(lab)] == [], lab.report()
 
 
+@pytest.mark.faults_long
 def test_tasks_that_are_published_five_times_at_once_change_nothing(start_lab: StartLab) -> None:
     lab, seeded = start(start_lab)
     for count in range(0, CAP * CREDENTIALS, 10):

@@ -42,6 +42,7 @@ def start_old_lab(
         lab.stop()
 
 
+@pytest.mark.faults_long
 def test_workers_of_both_releases_send_side_by_side(start_old_lab: StartOldLab) -> None:
     lab = start_old_lab(Shape(web=False))
     seeded = lab.seed(people(60, **{"5xx_rcpt": 20}), credentials=3, daily_limit=5)
