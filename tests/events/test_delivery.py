@@ -1,9 +1,11 @@
 """Deliveries to real receivers: signed, complete, and never slowed down by one another (promises E1, E2, E4)."""
 
+import asyncio
 import json
 import logging
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -12,8 +14,8 @@ from standardwebhooks import Webhook
 
 from ampout.events.gateways import webhook_call
 from ampout.events.models import WebhookDelivery, WebhookEndpoint
+from ampout.events.services import claim, loops
 from ampout.events.services import deliver_webhooks as loop_service
-from ampout.events.services import loops
 from ampout.events.services.endpoints import delete_endpoint, rotate_secret
 from ampout.lib import clock
 from tests import factories
@@ -61,6 +63,31 @@ def test_a_day_later_only_the_new_one_does(town: Town) -> None:
     (call,) = town.sink.calls("/hook")
     assert Webhook(fresh).verify(call.body, call.headers)
     assert len(call.headers["webhook-signature"].split(" ")) == 1
+
+
+def test_an_endpoint_may_be_taken_on_again_as_soon_as_it_is_released(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = town.endpoint()
+    loop_id = loops.start_loop("test")
+    assert loop_id is not None
+    release = claim.release_endpoints
+
+    async def serve() -> None:
+        loop = loop_service.WebhookLoop(loop_id, lambda: True)
+        successor = asyncio.create_task(asyncio.sleep(0))
+
+        def release_and_take_on(*facts: Any, **named: Any) -> None:
+            release(*facts, **named)
+            loop.tasks[endpoint.pk] = successor
+
+        monkeypatch.setattr(claim, "release_endpoints", release_and_take_on)
+        served = loop.tasks[endpoint.pk] = asyncio.create_task(loop._serve(endpoint.pk))
+        await served
+        assert loop.tasks == {endpoint.pk: successor}
+        await loop.run()
+
+    asyncio.run(serve())
 
 
 def test_deliveries_go_over_verified_tls(

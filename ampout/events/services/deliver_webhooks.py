@@ -109,7 +109,9 @@ class WebhookLoop:
         finally:
             self.failing.discard(endpoint_id)
             await self.database.run(partial(claim.release_endpoints, self.loop_id, [endpoint_id], now=clock.utc_now()))
-            del self.tasks[endpoint_id]
+            # Once it is released it may be taken on again, by a task whose place this is then.
+            if self.tasks.get(endpoint_id) is asyncio.current_task():
+                del self.tasks[endpoint_id]
 
     async def _take_turn(self, endpoint_id: uuid.UUID) -> bool:
         """Make the next calls; whether the endpoint may get more at once."""
