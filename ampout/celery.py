@@ -1,14 +1,14 @@
 """The Celery application: it only wakes workers; the rows are the truth (design, law 6)."""
 
-import ctypes
 import logging
 import os
 import signal
-import sys
 from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init, worker_process_init, worker_shutting_down
+
+from ampout.lib.parent_death import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ampout.settings")
 
@@ -16,7 +16,6 @@ app = Celery("ampout")
 app.config_from_object("ampout.schedule:CeleryConfiguration")
 app.autodiscover_tasks(["ampout.accounts", "ampout.events", "dispatch"])
 
-_PR_SET_PDEATHSIG = 1
 LOOPS = 3
 """Processes of a worker that its long-lived loops take: deliver, poll, webhooks."""
 
@@ -57,5 +56,4 @@ def _stop_deliver_loop(**_facts: Any) -> None:
 @worker_process_init.connect
 def _die_with_parent(**_facts: Any) -> None:
     """A child whose parent was killed must not go on sending beside its successor."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent(signal.SIGKILL, os.getppid())

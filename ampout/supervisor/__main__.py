@@ -16,7 +16,8 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ampout.supervisor.children import adopt_orphans, die_with_parent, kill_orphans
+from ampout.lib.parent_death import die_with_parent
+from ampout.supervisor.children import adopt_orphans, kill_orphans
 from ampout.supervisor.errors import StartError
 from ampout.supervisor.installation import Installation
 from ampout.supervisor.interruptions import Interruptions, StopRequestedError

@@ -1,7 +1,6 @@
 """Starting programs that cannot outlive us, and finding what a program has started itself.
 
-Linux sends a child its parent-death signal even when the parent ended by `kill -9`. The signal is bound to the thread
-that started the child, so programs are started from the main thread only.
+A parent-death signal is bound to the thread that started the child, so programs are started from the main thread only.
 """
 
 import contextlib
@@ -15,10 +14,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
+from ampout.lib.parent_death import die_with_parent
+
 Pause = Callable[[float], None]
 """Waits for so many seconds; may raise to give up waiting."""
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -66,15 +67,6 @@ def spawn(
         start_new_session=True,
         preexec_fn=prepare,  # noqa: PLW1509  # the supervisor has one thread
     )
-
-
-def die_with_parent(death_signal: signal.Signals, parent: int) -> None:
-    """Have the kernel send this process `death_signal` when its parent ends (Linux; elsewhere nothing happens)."""
-    if sys.platform != "linux":
-        return
-    _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-    if os.getppid() != parent:  # it ended before we asked
-        os._exit(1)
 
 
 def end(child: subprocess.Popen[bytes], stop_signal: signal.Signals, seconds: float) -> None:

@@ -3,7 +3,7 @@
 import signal
 from typing import Protocol
 
-from ampout.supervisor.children import die_with_parent
+from ampout.lib.parent_death import die_with_parent
 
 
 class _Worker(Protocol):

@@ -59,10 +59,6 @@ class Migration(migrations.Migration):
                 'ordering': ('name',),
             },
         ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('state', 'unknown')), fields=['wire_at'], name='message_undecided'),
-        ),
         migrations.AddConstraint(
             model_name='factcount',
             constraint=models.UniqueConstraint(fields=('source', 'label'), name='one_count_per_source_and_label'),

@@ -3,7 +3,9 @@
 import importlib
 
 from django.contrib.postgres.operations import RemoveIndexConcurrently
-from django.db import migrations
+from django.db import migrations, models
+
+from ampout.lib.migration_operations import AddIndexAgain
 
 # Filled like those of enrollments.
 fill_from = importlib.import_module("campaigns.migrations.0010_fill_tallies").fill_from
@@ -17,4 +19,9 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunPython(fill_from("dispatch.migrations.0014_usage_tally"), migrations.RunPython.noop),
         RemoveIndexConcurrently(model_name="message", name="message_sent"),
+        # What monitors ask for.
+        AddIndexAgain(
+            model_name="message",
+            index=models.Index(condition=models.Q(("state", "unknown")), fields=["wire_at"], name="message_undecided"),
+        ),
     ]

@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError, connections
 
 from ampout.lib import clock
 from ampout.lib.database_thread import DatabaseThread
+from ampout.lib.parent_death import die_with_parent
 from dispatch.rules.compose import CompositionRefused
 from dispatch.rules.wire_hygiene import HygieneFailed
 from dispatch.services import outbox
@@ -85,6 +86,7 @@ def _check_end(pid: int) -> None:
 def _fork(suspects: Sequence[Claim]) -> tuple[int, int]:
     """The child's id, and where its answers can be read. Raises OSError."""
     answers, ours = os.pipe()
+    parent = os.getpid()
     try:
         pid = os.fork()
     except OSError:
@@ -92,14 +94,15 @@ def _fork(suspects: Sequence[Claim]) -> tuple[int, int]:
         os.close(ours)
         raise
     if pid == 0:
-        _be_child(suspects, ours)
+        _be_child(suspects, ours, parent)
     os.close(ours)
     return pid, answers
 
 
-def _be_child(suspects: Sequence[Claim], answers: int) -> NoReturn:
+def _be_child(suspects: Sequence[Claim], answers: int, parent: int) -> NoReturn:
     status = os.EX_OK
     try:
+        die_with_parent(signal.SIGKILL, parent)
         # The loop decides when this ends; and it is the timers' business where composing does not.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from django.db import connection
 from django.db.models.functions import Now
 
-from ampout.supervisor.children import die_with_parent, is_running
+from ampout.lib.parent_death import die_with_parent
+from ampout.supervisor.children import is_running
 from ampout.supervisor.kept_environment import PROJECT
 from dispatch.models import DeliveryWorker
 from dispatch.services import plan

@@ -14,7 +14,7 @@ from typing import Any
 import django
 from django.conf import settings
 
-from ampout.supervisor.children import die_with_parent
+from ampout.lib.parent_death import die_with_parent
 
 ALREADY_RUNS = 3
 """The exit code of a loop whose name a live one holds."""

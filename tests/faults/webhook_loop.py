@@ -12,7 +12,7 @@ import django
 from django.conf import settings
 from django.db import connections
 
-from ampout.supervisor.children import die_with_parent
+from ampout.lib.parent_death import die_with_parent
 
 LEASE_SECONDS = 1
 
