@@ -107,9 +107,7 @@ def decide_resume(
         sentence = f"Only a paused campaign can be resumed; this one is {status.value}."
         return CampaignDecision(status, CampaignRefusal.CAMPAIGN_NOT_PAUSED, sentence)
     if pause_reason is PauseReason.OPERATOR and not by_operator:
-        sentence = (
-            "An operator paused it, or a step of it did harm; only an operator can resume it: ask yours."
-        )
+        sentence = "An operator paused it, or a step of it did harm; only an operator can resume it: ask yours."
         return CampaignDecision(status, CampaignRefusal.UNPROCESSABLE, sentence)
     return CampaignDecision(CampaignStatus.ACTIVE)
 
