@@ -157,7 +157,9 @@ NOT_PERSONAL: dict[str, dict[tuple[str, ...], str]] = {
     "dispatch.Hit": {("evidence",): CODE},
     "dispatch.DeliveryWorker": {("name",): "a host and a process"},
     "dispatch.Mailbox": {("login", "problem"): "the account's own login, and its server's words about it"},
-    "dispatch.MailboxFolder": {("name", "recent_uids"): "folders of the account's own mailbox, and numbers in them"},
+    "dispatch.MailboxFolder": {
+        ("name", "recent_uids", "left_out_uids"): "folders of the account's own mailbox, and numbers in them"
+    },
     "dispatch.MxVerdict": {("status", "reason"): CODE},
     "dispatch.Notice": {
         ("source",): CODE,
