@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from ampout.supervisor.children import is_running
 
 LIBRARIES = Path("/usr/lib")
@@ -16,19 +18,23 @@ ABLE_TO_SLEEP = Path(__file__).with_name("stepped_clock")
 SHARED_MEMORY = Path("/dev/shm")
 
 
-def library() -> Path | None:
+def libfaketime() -> Path | None:
     """Where libfaketime is, on any architecture; None where it is not."""
     return next(iter(sorted(LIBRARIES.glob("*/faketime/libfaketime.so.1"))), None)
 
 
 def why_missing() -> str:
     """Why no clock can be stepped here; empty where it can."""
-    return "" if library() else "libfaketime is not installed (Debian: faketime)"
+    return "" if libfaketime() else "libfaketime is not installed (Debian: faketime)"
 
 
-def is_demanded() -> bool:
-    """Whether its tests may not be skipped: in CI, where it can be installed."""
-    return os.environ.get("CI") == "true" and shutil.which("apt-get") is not None and os.getuid() == 0
+def require() -> None:
+    """Skip the test where no clock can be stepped; where that can be installed, CI may not go without."""
+    reason = why_missing()
+    if reason and os.environ.get("CI") == "true" and shutil.which("apt-get") is not None and os.getuid() == 0:
+        pytest.fail(f"{reason}, and .ci/run could have installed it.")
+    if reason:
+        pytest.skip(reason)
 
 
 class FakeClock:
@@ -42,7 +48,7 @@ class FakeClock:
     def environment(self) -> Mapping[str, str]:
         """What a program has to be started with."""
         return {
-            "LD_PRELOAD": str(library()),
+            "LD_PRELOAD": str(libfaketime()),
             "FAKETIME_TIMESTAMP_FILE": str(self.path),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",

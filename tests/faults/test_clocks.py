@@ -20,17 +20,9 @@ for _ in sys.stdin:
 """
 
 
-@pytest.fixture
-def library() -> Path:
-    """libfaketime; where it can be installed, CI may not go without."""
-    reason = clocks.why_missing()
-    if reason and clocks.is_demanded():
-        pytest.fail(f"{reason}, and .ci/run could have installed it.")
-    if reason:
-        pytest.skip(reason)
-    found = clocks.library()
-    assert found is not None
-    return found
+@pytest.fixture(autouse=True)
+def _steppable() -> None:
+    clocks.require()
 
 
 class Teller:
@@ -64,7 +56,7 @@ def telling(clock: FakeClock) -> Iterator[Teller]:
 
 
 @pytest.mark.parametrize("step", clocks.STEPS)
-def test_a_clock_is_stepped_while_its_program_runs(library: Path, tmp_path: Path, step: float) -> None:
+def test_a_clock_is_stepped_while_its_program_runs(tmp_path: Path, step: float) -> None:
     clock, other = FakeClock(tmp_path / "clock"), FakeClock(tmp_path / "other")
     with telling(clock) as program, telling(other) as neighbour:
         before, began = program.tell()[0], neighbour.tell()[0]
@@ -77,9 +69,7 @@ def test_a_clock_is_stepped_while_its_program_runs(library: Path, tmp_path: Path
         assert program.tell()[0] == pytest.approx(neighbour.tell()[0], abs=2)
 
 
-def test_what_killed_programs_leave_behind_is_removed(
-    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_killed_programs_leave_behind_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clocks, "SHARED_MEMORY", tmp_path)
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     pid = int(ended.stdout)

@@ -13,13 +13,8 @@ DAYS, HOURS = 86_400, 3_600
 
 
 @pytest.fixture(autouse=True)
-def libfaketime() -> None:
-    """Clocks that can be set; where that can be installed, CI may not go without."""
-    reason = clocks.why_missing()
-    if reason and clocks.is_demanded():
-        pytest.fail(f"{reason}, and .ci/run could have installed it.")
-    if reason:
-        pytest.skip(f"{reason}.")
+def _steppable() -> None:
+    clocks.require()
 
 
 @pytest.mark.faults_long
